@@ -1,0 +1,143 @@
+package dev.t2l.backend;
+
+import dev.t2l.tensor.Memory;
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The list of kernels, and memory.
+ *
+ * <p>Every kernel writes into tensors that its caller allocated, takes activations in f32 and weights in any type of
+ * {@link dev.t2l.tensor.DType} that holds float values, and has its shapes checked by the operation of {@code dev.t2l.ops} that
+ * calls it. A result row depends on its own inputs alone: not on its place in the batch, nor on the other rows. The same call
+ * twice gives the same bits.
+ *
+ * <p>Fused kernels are {@code default} methods that compose the plain ones; a backend overrides those it does faster.
+ * All methods may be called from several threads at once, on tensors that do not overlap.
+ */
+public interface Backend extends AutoCloseable {
+
+    /** Opens the best backend this machine has: native CPU, else plain Java; or the one that {@code -Dt2l.backend} names. */
+    static Backend best() {
+        return Backends.best();
+    }
+
+    /**
+     * Opens a backend by name: {@code java} or {@code cpu}.
+     *
+     * @throws BackendUnavailableException with the cause, if it cannot be had here
+     */
+    static Backend open(String name) {
+        return Backends.open(name);
+    }
+
+    /** {@code java}, {@code cpu}. */
+    String name();
+
+    /** Name, instruction set or device, threads: {@code cpu (AVX2+FMA, 2 threads)}. */
+    String description();
+
+    // Memory
+
+    /** Zeroed memory, aligned to 64 bytes. */
+    Memory allocate(long bytes);
+
+    /** Copies host bytes into {@code to}; {@code from} has {@code to.bytes()} bytes. */
+    void upload(Tensor to, MemorySegment from);
+
+    /** Copies {@code from} into host memory of {@code from.bytes()} bytes. */
+    void download(MemorySegment to, Tensor from);
+
+    /**
+     * Makes a host tensor usable by kernels. A host backend returns the tensor itself, so mapped weights stay mapped; a device
+     * backend copies it into {@code owner}.
+     */
+    Tensor place(Tensor host);
+
+    // Rows
+
+    /** {@code out[i, column .. column+d) = scale * table[ids[i], :]}; out f32 [n, w], table any [V, d], ids i32 [n]. */
+    void gather(Tensor out, long column, Tensor table, Tensor ids, float scale);
+
+    /** {@code out[index[i], :] = x[i, :]}; out f32 [N, d], x f32 [n, d], index i32 [n] without repeats. */
+    void scatter(Tensor out, Tensor x, Tensor index);
+
+    /** {@code out[s, :] = mean of x[ranges[s,0] .. ranges[s,1], :]}; out f32 [S, d], x f32 [n, d], ranges i32 [S, 2]. */
+    void meanRows(Tensor out, Tensor x, Tensor ranges);
+
+    // Element-wise
+
+    /** {@code y += alpha * x}, f32, same number of elements. */
+    void add(Tensor y, Tensor x, float alpha);
+
+    /** {@code out = f(x)}, f32; out may be x. */
+    void activation(Tensor out, Tensor x, Activation f);
+
+    /** {@code out = f(gate) * up}, f32; out may be gate or up. */
+    void gated(Tensor out, Tensor gate, Tensor up, Activation f);
+
+    /** {@code x = cap * tanh(x / cap)}, f32. */
+    void softcap(Tensor x, float cap);
+
+    // Norms, over the last dimension
+
+    /** {@code out = x / sqrt(mean(x^2) + eps) * (weight + weightOffset)}; x f32 [n, d], weight any [d]; out may be x. */
+    void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps, float weightOffset);
+
+    /** {@code out = (x - mean) / sqrt(var + eps) * weight + bias}, biased variance; x f32 [n, d]; out may be x. */
+    void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps);
+
+    /** {@code x[i, :] = x[i, :] / max(|x[i, :]|_2, 1e-12) * scale}, f32 [n, d]. */
+    void l2Normalise(Tensor x, float scale);
+
+    // Products
+
+    /** {@code y = x @ w^T + bias}; y f32 [n, out], x f32 [n, in], w any [out, in], bias any [out] or null. */
+    void linear(Tensor y, Tensor x, Tensor w, Tensor bias);
+
+    /**
+     * Adds to each row of y the adapters on its list, in the order of the list:
+     * {@code y[i] += weight * scale * (x[i] @ A^T) @ B^T}; y f32 [n, out], x f32 [n, in].
+     */
+    void lora(Tensor y, Tensor x, LoraRows rows);
+
+    /** {@link #linear} followed by {@link #lora}; {@code rows} may be null. */
+    default void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
+        linear(y, x, w, bias);
+        if (rows != null) {
+            lora(y, x, rows);
+        }
+    }
+
+    /**
+     * One factor of generated adapters, out of a hypernetwork head's output: for every layer l, rank k and feature i,
+     * {@code v = y[start + l*layerStride + k*rankStride + i]}, then {@code v = v * scale[e] + shift[e]}, where e is the element's
+     * place in {@code out}; out f32 [layers, r, features], or [layers, features, r] if {@code source.transposed}. scale and shift
+     * f32 of out's shape, or null.
+     */
+    void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift);
+
+    // Attention
+
+    /**
+     * {@code out[i, 0..h) = factor * cos(a), out[i, h..2h) = factor * sin(a), a = positions[i] * invFreq} (product in f32);
+     * out f32 [n, 2h], positions i32 [n], invFreq f32 [h].
+     */
+    void ropeAngles(Tensor out, Tensor positions, Tensor invFreq, float factor);
+
+    /**
+     * Rotates every head of every row in place: pairs (j, j+h), or (2j, 2j+1) if {@code interleaved};
+     * x f32 [n, heads * 2h], angles f32 [n, 2h].
+     */
+    void rope(Tensor x, Tensor angles, boolean interleaved);
+
+    /**
+     * Row i attends to rows {@code [max(ranges[i,0], ranges[i,1] - spec.window), ranges[i,1])} of k and v:
+     * {@code out = softmax(softcap(scale * q k^T)) v}, a head at a time, with grouped key heads;
+     * q, out f32 [n, heads * headDim], k, v f32 [N, kvHeads * headDim], ranges i32 [n, 2], never empty.
+     */
+    void attention(Tensor out, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec);
+
+    @Override
+    void close();
+}

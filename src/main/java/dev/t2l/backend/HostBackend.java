@@ -1,0 +1,38 @@
+package dev.t2l.backend;
+
+import dev.t2l.tensor.Memory;
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Memory of the backends whose kernels run on the host: weights stay where they are. */
+abstract class HostBackend implements Backend {
+    static int threads() {
+        return Math.max(1, Integer.getInteger("t2l.threads", Runtime.getRuntime().availableProcessors()));
+    }
+
+    @Override
+    public Memory allocate(long bytes) {
+        Arena arena = Arena.ofShared();
+        return new Memory(arena.allocate(bytes, 64), arena::close);
+    }
+
+    @Override
+    public void upload(Tensor to, MemorySegment from) {
+        MemorySegment.copy(from, 0, to.data(), 0, to.bytes());
+    }
+
+    @Override
+    public void download(MemorySegment to, Tensor from) {
+        MemorySegment.copy(from.data(), 0, to, 0, from.bytes());
+    }
+
+    @Override
+    public Tensor place(Tensor host) {
+        return host;
+    }
+
+    @Override
+    public void close() {
+    }
+}

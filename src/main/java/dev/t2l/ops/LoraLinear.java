@@ -1,0 +1,39 @@
+package dev.t2l.ops;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.backend.LoraRows;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+
+/**
+ * The adapted product (Hu et al. 2021, equation 3): {@code y = x W^T + b + sum over the row's adapters of s (x A^T) B^T}.
+ */
+public final class LoraLinear {
+    private LoraLinear() {
+    }
+
+    /**
+     * {@code y[n, out] = x[n, in] @ w[out, in]^T + bias[out] + sum_k weight_k * scale_k * (x @ A_k[r, in]^T) @ B_k[out, r]^T}.
+     *
+     * @param y    f32 [n, out]
+     * @param x    f32 [n, in]
+     * @param w    any float or block-quantised type [out, in]
+     * @param bias any float type [out], or null
+     * @param rows each row's adapters, or null for none
+     */
+    public static void forward(Backend backend, Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
+        Linear.check("LoraLinear", y, x, w, bias);
+        if (rows == null) {
+            backend.linear(y, x, w, bias);
+            return;
+        }
+        Check.matrix("LoraLinear", "slots", rows.slots(), DType.I32, x.rows(), rows.weights().cols());
+        Check.matrix("LoraLinear", "weights", rows.weights(), DType.F32, x.rows(), rows.slots().cols());
+        for (int k = 0; k < rows.factors().size(); k++) {
+            LoraRows.Factor f = rows.factors().get(k);
+            Check.matrix("LoraLinear", "A", f.a(), DType.F32, f.rank(), x.cols());
+            Check.matrix("LoraLinear", "B", f.b(), DType.F32, y.cols(), f.rank());
+        }
+        backend.loraLinear(y, x, w, bias, rows);
+    }
+}

@@ -1,0 +1,25 @@
+package dev.t2l.ops;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+
+/** Root-mean-square norm over the last dimension (Zhang and Sennrich 2019, equation 4). */
+public final class RmsNorm {
+    private RmsNorm() {
+    }
+
+    /**
+     * {@code out = x / sqrt(mean(x^2) + eps) * (weight + weightOffset)}.
+     *
+     * @param out          f32 [n, d]; may be x
+     * @param x            f32 [n, d]
+     * @param weight       any float type [d]
+     * @param weightOffset 1 for Gemma, whose files store weight - 1; else 0
+     */
+    public static void forward(Backend backend, Tensor out, Tensor x, Tensor weight, float eps, float weightOffset) {
+        Check.matrix("RmsNorm", "out", out, DType.F32, x.rows(), weight.elements());
+        Check.matrix("RmsNorm", "x", x, DType.F32, out.rows(), weight.elements());
+        backend.rmsNorm(out, x, weight, eps, weightOffset);
+    }
+}

@@ -1,0 +1,151 @@
+package dev.t2l.model;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.backend.AttentionSpec;
+import dev.t2l.ops.Activate;
+import dev.t2l.ops.Add;
+import dev.t2l.ops.Attention;
+import dev.t2l.ops.Embedding;
+import dev.t2l.ops.Linear;
+import dev.t2l.ops.LoraBatch;
+import dev.t2l.ops.LoraLinear;
+import dev.t2l.ops.RmsNorm;
+import dev.t2l.ops.Rope;
+import dev.t2l.ops.Scatter;
+import dev.t2l.ops.Softcap;
+import dev.t2l.tensor.LoraWeights;
+import dev.t2l.tensor.Projection;
+import dev.t2l.tensor.Tensor;
+import java.util.Map;
+
+/**
+ * A decoder-only transformer: Llama, Mistral, Gemma-2, Qwen2, Qwen3. Pre-norm, rotary positions, grouped-query attention,
+ * gated MLP; the differences lie in {@link DecoderConfig} and in which norms {@link DecoderWeights} has.
+ *
+ * <p>Shapes: n rows (tokens of any sequences), H hidden, I intermediate, V vocabulary. Thread-safe: all state of a pass lies in its
+ * {@link Workspace} and {@link KvCache}.
+ */
+public final class Decoder {
+    private final Backend backend;
+    private final DecoderConfig config;
+    private final DecoderWeights weights;
+    private final AttentionSpec[] attention;
+    private final Tensor invFreq;
+
+    /** Takes weights that the backend can use (see {@link Backend#place}). */
+    public Decoder(Backend backend, DecoderConfig config, DecoderWeights weights) {
+        this.backend = backend;
+        this.config = config;
+        this.weights = weights;
+        attention = new AttentionSpec[config.layers()];
+        for (int l = 0; l < config.layers(); l++) {
+            attention[l] = config.attention().at(l);
+        }
+        invFreq = backend.place(Tensor.ofFloats(config.rope().invFreq(), config.rope().invFreq().length));
+    }
+
+    /**
+     * Runs the pass that {@code space} holds: stores keys and values of its rows in {@code cache}, and leaves the wanted rows'
+     * hidden states, after the final norm, in {@link Workspace#hidden}.
+     *
+     * @param lora each row's adapters, or null
+     */
+    public void forward(Workspace space, KvCache cache, LoraBatch lora) {
+        Workspace.Rows r = space.begin();
+        float eps = config.norm().eps();
+        float offset = config.norm().weightOffset();
+
+        Embedding.forward(backend, r.x(), weights.embedding(), r.ids(), config.embedScale());              // x (n, H)
+        Rope.angles(backend, r.angles(), r.positions(), invFreq, config.rope().factor());                   // (n, headDim)
+        for (int l = 0; l < config.layers(); l++) {
+            DecoderWeights.Layer w = weights.layers().get(l);
+
+            RmsNorm.forward(backend, r.h(), r.x(), w.attentionNorm(), eps, offset);                         // h (n, H)
+            project(r.q(), r.h(), l, Projection.Q, lora);                                                   // q (n, heads * headDim)
+            project(r.k(), r.h(), l, Projection.K, lora);                                                   // k, v (n, kvHeads * headDim)
+            project(r.v(), r.h(), l, Projection.V, lora);
+            if (w.queryNorm() != null) {
+                RmsNorm.forward(backend, r.qHeads(), r.qHeads(), w.queryNorm(), eps, offset);
+                RmsNorm.forward(backend, r.kHeads(), r.kHeads(), w.keyNorm(), eps, offset);
+            }
+            Rope.forward(backend, r.q(), r.angles(), config.rope().interleaved());
+            Rope.forward(backend, r.k(), r.angles(), config.rope().interleaved());
+            Scatter.forward(backend, cache.keys(l), r.k(), r.cacheRows());
+            Scatter.forward(backend, cache.values(l), r.v(), r.cacheRows());
+            Attention.forward(backend, r.attended(), r.q(), cache.keys(l), cache.values(l), r.ranges(), attention[l]);
+            project(r.h(), r.attended(), l, Projection.O, lora);
+            if (w.attentionPostNorm() != null) {
+                RmsNorm.forward(backend, r.h(), r.h(), w.attentionPostNorm(), eps, offset);
+            }
+            Add.forward(backend, r.x(), r.h(), 1);
+
+            RmsNorm.forward(backend, r.h(), r.x(), w.mlpNorm(), eps, offset);
+            project(r.gate(), r.h(), l, Projection.GATE, lora);                                             // gate, up (n, I)
+            project(r.up(), r.h(), l, Projection.UP, lora);
+            Activate.gated(backend, r.gate(), r.gate(), r.up(), config.activation());
+            project(r.h(), r.gate(), l, Projection.DOWN, lora);
+            if (w.mlpPostNorm() != null) {
+                RmsNorm.forward(backend, r.h(), r.h(), w.mlpPostNorm(), eps, offset);
+            }
+            Add.forward(backend, r.x(), r.h(), 1);
+        }
+        Workspace.Wanted wanted = space.wanted();
+        if (wanted.index().elements() > 0) {
+            Embedding.forward(backend, wanted.hidden(), r.x(), wanted.index(), 1);                          // (m, H)
+            RmsNorm.forward(backend, wanted.hidden(), wanted.hidden(), weights.finalNorm(), eps, offset);
+        }
+    }
+
+    /** After {@link #forward}: the wanted rows' logits, in {@link Workspace#logits}. */
+    public void logits(Workspace space) {
+        Workspace.Wanted wanted = space.wanted();
+        Linear.forward(backend, wanted.logits(), wanted.hidden(), weights.output(), null);                  // (m, V)
+        if (config.logitSoftcap() != 0) {
+            Softcap.forward(backend, wanted.logits(), config.logitSoftcap());
+        }
+    }
+
+    private void project(Tensor y, Tensor x, int layer, Projection projection, LoraBatch lora) {
+        DecoderWeights.Dense dense = weights.layers().get(layer).at(projection);
+        LoraLinear.forward(backend, y, x, dense.weight(), dense.bias(), lora == null ? null : lora.at(layer, projection));
+    }
+
+    public Backend backend() {
+        return backend;
+    }
+
+    public DecoderConfig config() {
+        return config;
+    }
+
+    public DecoderWeights weights() {
+        return weights;
+    }
+
+    /** Head size if this model stores a projection's output rows interleaved within each head, else 0 (see {@link LoraBatch}). */
+    public int interleavedHeadDim(Projection projection) {
+        boolean rotated = projection == Projection.Q || projection == Projection.K;
+        return rotated && config.rope().interleaved() ? config.attention().spec().headDim() : 0;
+    }
+
+    /**
+     * Does an adapter fit?
+     *
+     * @throws IllegalArgumentException naming the first layer, projection or shape that does not
+     */
+    public void requireFits(LoraWeights adapter) {
+        for (Map.Entry<LoraWeights.Site, LoraWeights.Pair> e : adapter.pairs().entrySet()) {
+            LoraWeights.Site site = e.getKey();
+            LoraWeights.Pair pair = e.getValue();
+            if (site.layer() >= config.layers()) {
+                throw new IllegalArgumentException("the adapter targets " + site + ", the model has " + config.layers() + " layers");
+            }
+            int in = config.in(site.projection());
+            int out = config.out(site.projection());
+            if (pair.in() != in || pair.out() != out) {
+                throw new IllegalArgumentException("the adapter does not fit the model at " + site + ": the model maps " + in + " to " + out
+                        + " features, the adapter " + pair.in() + " to " + pair.out() + " (was it made for another base model?)");
+            }
+        }
+    }
+}

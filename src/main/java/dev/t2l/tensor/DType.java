@@ -14,7 +14,8 @@ public enum DType {
     Q2_K(256, 84), Q3_K(256, 110), Q4_K(256, 144), Q5_K(256, 176), Q6_K(256, 210), Q8_K(256, 292),
     IQ1_S(256, 50), IQ1_M(256, 56), IQ2_XXS(256, 66), IQ2_XS(256, 74), IQ2_S(256, 82),
     IQ3_XXS(256, 98), IQ3_S(256, 110), IQ4_NL(32, 18), IQ4_XS(256, 136),
-    TQ1_0(256, 54), TQ2_0(256, 66), MXFP4(32, 17);
+    TQ1_0(256, 54), TQ2_0(256, 66), MXFP4(32, 17),
+    F8_E8M0(1, 1), F8_E4M3FNUZ(1, 1), F8_E5M2FNUZ(1, 1), C64(1, 8);
 
     private final int blockSize;
     private final int blockBytes;

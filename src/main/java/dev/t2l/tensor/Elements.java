@@ -48,6 +48,11 @@ public final class Elements {
                     out[offset + i] = bfloat16ToFloat(data.get(I16, from + 2L * i));
                 }
             }
+            case F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ, F8_E8M0 -> {
+                for (int i = 0; i < n; i++) {
+                    out[offset + i] = Float8.toFloat(dtype, data.get(ValueLayout.JAVA_BYTE, from + i));
+                }
+            }
             default -> {
                 if (!dtype.quantised()) {
                     throw new IllegalArgumentException("no f32 reading of " + dtype + " elements");

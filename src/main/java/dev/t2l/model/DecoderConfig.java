@@ -17,9 +17,10 @@ import dev.t2l.tensor.Projection;
  * @param embedScale    factor on looked-up embeddings (Gemma: sqrt(H))
  * @param activation    on the MLP's gate
  * @param logitSoftcap  soft limit on logits; 0 = none
+ * @param tied          logits are products with the embedding table, there is no output matrix
  */
 public record DecoderConfig(String architecture, int vocabulary, int hidden, int intermediate, int layers, int contextLength,
-        Norm norm, Attention attention, Rope rope, float embedScale, Activation activation, float logitSoftcap) {
+        Norm norm, Attention attention, Rope rope, float embedScale, Activation activation, float logitSoftcap, boolean tied) {
 
     /** @param weightOffset added to the stored weight (Gemma's safetensors: 1) */
     public record Norm(float eps, float weightOffset) {

@@ -5,6 +5,7 @@ import dev.t2l.backend.LoraRows;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
+import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
 import java.lang.foreign.Arena;
@@ -47,7 +48,7 @@ public final class LoraBatch implements AutoCloseable {
     }
 
     private final LoraRows[][] lookup;
-    private final List<Runnable> owned = new ArrayList<>();
+    private final Weights memory;
 
     /**
      * @param rows    each row's adapters, in the order in which they are added
@@ -65,63 +66,67 @@ public final class LoraBatch implements AutoCloseable {
                 }
             }
         }
-        int layers = all.stream().mapToInt(LoraWeights.Site::layer).max().orElse(-1) + 1;
+        int layers = all.isEmpty() ? 0 : all.last().layer() + 1;
         lookup = new LoraRows[layers][Projection.values().length];
-        try {
-            for (LoraWeights.Site site : all) {
-                lookup[site.layer()][site.projection().ordinal()] = build(backend, rows, adapters, index, site, headDim.applyAsInt(site.projection()));
-            }
-        } catch (RuntimeException e) {
-            close();
-            throw e;
+        int width = Math.max(1, rows.stream().mapToInt(List::size).max().orElse(1));
+        var table = new TensorTable();
+        for (LoraWeights.Site site : all) {
+            long here = adapters.stream().filter(a -> a.pairs().containsKey(site)).count();
+            table.add(site + ".table", DType.U8, here, LoraRows.ENTRY_BYTES).add(site + ".slots", DType.I32, rows.size(), width)
+                    .add(site + ".weights", DType.F32, rows.size(), width);
+        }
+        memory = table.carve(backend::allocate);
+        for (LoraWeights.Site site : all) {
+            lookup[site.layer()][site.projection().ordinal()] = fill(backend, rows, adapters, index, site, headDim.applyAsInt(site.projection()));
         }
     }
 
-    private LoraRows build(Backend backend, List<List<Entry>> rows, List<LoraWeights> adapters, Map<LoraWeights, Integer> index,
+    private LoraRows fill(Backend backend, List<List<Entry>> rows, List<LoraWeights> adapters, Map<LoraWeights, Integer> index,
             LoraWeights.Site site, int headDim) {
         var factors = new ArrayList<LoraRows.Factor>();
         int[] factorOf = new int[adapters.size()];
-        for (int a = 0; a < adapters.size(); a++) {
+        for (int a = 0; a < factorOf.length; a++) {
             LoraWeights.Pair pair = adapters.get(a).pairs().get(site);
             factorOf[a] = pair == null ? -1 : factors.size();
             if (pair != null) {
                 factors.add(new LoraRows.Factor(pair.a(), pair.b(), pair.rank(), pair.scale()));
             }
         }
-        int width = Math.max(1, rows.stream().mapToInt(List::size).max().orElse(1));
-        Weights tables = new TensorTable().add("table", DType.U8, factors.size(), LoraRows.ENTRY_BYTES)
-                .add("slots", DType.I32, rows.size(), width).add("weights", DType.F32, rows.size(), width).carve(backend::allocate);
-        owned.add(tables::close);
+        var at = new LoraRows(List.copyOf(factors), memory.get(site + ".table"), memory.get(site + ".slots"), memory.get(site + ".weights"), headDim);
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment table = arena.allocate((long) factors.size() * LoraRows.ENTRY_BYTES, 8);
-            for (int f = 0; f < factors.size(); f++) {
-                long at = (long) f * LoraRows.ENTRY_BYTES;
-                table.set(ValueLayout.JAVA_LONG, at, factors.get(f).a().address());
-                table.set(ValueLayout.JAVA_LONG, at + 8, factors.get(f).b().address());
-                table.set(ValueLayout.JAVA_INT, at + 16, factors.get(f).rank());
-                table.set(ValueLayout.JAVA_FLOAT, at + 20, factors.get(f).scale());
-            }
-            MemorySegment slots = arena.allocate(4L * rows.size() * width, 4);
-            MemorySegment weights = arena.allocate(4L * rows.size() * width, 4);
+            backend.upload(at.table(), entries(arena, factors));
+            Tensor slots = Tensor.allocate(arena, DType.I32, at.slots().shape());
+            Tensor weights = Tensor.allocate(arena, DType.F32, at.weights().shape());
+            long width = slots.cols();
             for (int r = 0; r < rows.size(); r++) {
-                int filled = 0;
+                long next = r * width;
                 for (Entry entry : rows.get(r)) {
                     int factor = factorOf[index.get(entry.adapter())];
                     if (factor >= 0) {
-                        slots.setAtIndex(ValueLayout.JAVA_INT, (long) r * width + filled, factor);
-                        weights.setAtIndex(ValueLayout.JAVA_FLOAT, (long) r * width + filled, entry.weight().at(r, site.layer(), site.projection()));
-                        filled++;
+                        slots.setInt(next, factor);
+                        weights.setFloat(next++, entry.weight().at(r, site.layer(), site.projection()));
                     }
                 }
-                for (int i = filled; i < width; i++) {
-                    slots.setAtIndex(ValueLayout.JAVA_INT, (long) r * width + i, -1);
+                for (; next < (r + 1) * width; next++) {
+                    slots.setInt(next, -1);
                 }
             }
-            backend.upload(tables.get("table"), table);
-            backend.upload(tables.get("slots"), slots);
-            backend.upload(tables.get("weights"), weights);
+            backend.upload(at.slots(), slots.data());
+            backend.upload(at.weights(), weights.data());
         }
-        return new LoraRows(List.copyOf(factors), tables.get("table"), tables.get("slots"), tables.get("weights"), headDim);
+        return at;
+    }
+
+    private static MemorySegment entries(Arena arena, List<LoraRows.Factor> factors) {
+        MemorySegment table = arena.allocate((long) factors.size() * LoraRows.ENTRY_BYTES, 8);
+        for (int f = 0; f < factors.size(); f++) {
+            long at = (long) f * LoraRows.ENTRY_BYTES;
+            table.set(ValueLayout.JAVA_LONG, at, factors.get(f).a().address());
+            table.set(ValueLayout.JAVA_LONG, at + 8, factors.get(f).b().address());
+            table.set(ValueLayout.JAVA_INT, at + 16, factors.get(f).rank());
+            table.set(ValueLayout.JAVA_FLOAT, at + 20, factors.get(f).scale());
+        }
+        return table;
     }
 
     /** The rows' adapters at a site; null if none acts there. */
@@ -131,7 +136,6 @@ public final class LoraBatch implements AutoCloseable {
 
     @Override
     public void close() {
-        owned.forEach(Runnable::run);
-        owned.clear();
+        memory.close();
     }
 }

@@ -4,6 +4,7 @@ import static java.lang.Math.max;
 import static java.lang.Math.min;
 
 import dev.t2l.tensor.Elements;
+import dev.t2l.tensor.Interleave;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -273,19 +274,9 @@ public final class JavaBackend extends HostBackend {
             for (int k = 0; k < low.length; k++) {
                 sum += low[k] * at(f.b(), o * low.length + k);
             }
-            long at = i * out + interleaved(o, headDim);
+            long at = i * out + Interleave.rowOf(o, headDim);
             set(y, at, (float) (at(y, at) + weight * sum));
         }
-    }
-
-    /** Where output row {@code o} of B lies in a weight whose heads are interleaved; itself if {@code headDim} is 0. */
-    static long interleaved(long o, int headDim) {
-        if (headDim == 0) {
-            return o;
-        }
-        long inHead = o % headDim;
-        long half = headDim / 2;
-        return o - inHead + 2 * (inHead % half) + inHead / half;
     }
 
     @Override

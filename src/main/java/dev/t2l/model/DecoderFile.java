@@ -1,8 +1,9 @@
 package dev.t2l.model;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.io.Gguf;
 import dev.t2l.io.SafeTensors;
-import dev.t2l.tensor.Weights;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** A decoder on disk, opened: its configuration and its mapped weights. Closing it ends the mapping. */
@@ -10,7 +11,12 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
 
     /** Only the configuration: weights are not read. */
     public static DecoderConfig config(Path path) {
-        return HfDecoder.config(path.resolve("config.json"));
+        if (Files.isDirectory(path)) {
+            return HfDecoder.config(path.resolve("config.json"));
+        }
+        try (Gguf file = Gguf.open(path)) {
+            return GgufDecoder.config(file);
+        }
     }
 
     /**
@@ -20,11 +26,27 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
      * @throws IllegalArgumentException if a tensor is missing, misshapen or unknown
      */
     public static DecoderFile open(Path path, Backend backend) {
+        return Files.isDirectory(path) ? folder(path, backend) : gguf(path, backend);
+    }
+
+    private static DecoderFile folder(Path path, Backend backend) {
         DecoderConfig config = config(path);
         SafeTensors file = SafeTensors.open(path);
         try {
-            Weights tensors = file.weights();
-            return new DecoderFile(config, HfDecoder.names(config.architecture()).read(path.toString(), tensors, config, backend::place), file::close);
+            var weights = HfDecoder.names(config.architecture()).read(path.toString(), file.weights(), config, backend::place);
+            return new DecoderFile(config, weights, file::close);
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    private static DecoderFile gguf(Path path, Backend backend) {
+        Gguf file = Gguf.open(path);
+        try {
+            DecoderConfig config = GgufDecoder.config(file);
+            var weights = GgufDecoder.names(config.architecture()).read(path.toString(), file.weights(), config, backend::place);
+            return new DecoderFile(config, weights, file::close);
         } catch (RuntimeException e) {
             file.close();
             throw e;

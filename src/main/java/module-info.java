@@ -1,0 +1,20 @@
+/** Text-to-LoRA: one sentence in, a LoRA adapter for a language model out, and the adapted model in the same process. */
+module dev.t2l {
+    requires ai.djl.api;
+    requires ai.djl.tokenizers;
+    requires com.fasterxml.jackson.databind;
+    requires info.picocli;
+    requires java.logging;
+    requires java.net.http;
+    requires jdk.jfr;
+    requires jdk.management;
+    requires me.tongfei.progressbar;
+    requires org.slf4j; // the tokenizers, an automatic module, use it and cannot say so
+    requires org.yaml.snakeyaml;
+
+    exports dev.t2l.backend;
+    exports dev.t2l.io;
+    exports dev.t2l.tensor;
+
+    opens dev.t2l.cli to com.fasterxml.jackson.databind, info.picocli;
+}

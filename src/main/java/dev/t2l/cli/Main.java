@@ -77,7 +77,7 @@ public final class Main implements Runnable {
     }
 
     private int failed(Exception e, CommandLine command, ParseResult parsed) {
-        PrintWriter err = command.getErr();
+        PrintWriter err = spec.commandLine().getErr();
         err.println(command.getCommandSpec().qualifiedName() + ": " + FailureMessage.of(e));
         if (verbose) {
             e.printStackTrace(err);

@@ -12,7 +12,6 @@ module dev.t2l {
     requires org.slf4j; // the tokenizers, an automatic module, use it and cannot say so
     requires org.yaml.snakeyaml;
 
-    exports dev.t2l;
     exports dev.t2l.backend;
     exports dev.t2l.io;
     exports dev.t2l.tensor;

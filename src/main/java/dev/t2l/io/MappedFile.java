@@ -53,6 +53,11 @@ final class MappedFile implements AutoCloseable {
         return bytes.byteSize();
     }
 
+    /** Zeroed memory that lives as long as the mapping. */
+    MemorySegment allocate(long size) {
+        return arena.allocate(Math.max(1, size), 64);
+    }
+
     /** A problem of this file. */
     FormatException problem(String place, String cause) {
         return new FormatException(path, place, cause);

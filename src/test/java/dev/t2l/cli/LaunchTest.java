@@ -1,6 +1,7 @@
 package dev.t2l.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -61,6 +62,29 @@ class LaunchTest {
         Outcome outcome = java(List.of("-p", runtime(), "--enable-native-access=dev.t2l", "-m", "dev.t2l/dev.t2l.cli.Main", "doctor", "--json"));
         assertEquals("", outcome.err());
         assertTrue(outcome.out().contains("\"backends\" : ["), outcome.out());
+    }
+
+    /** The tokenizers, automatic modules with native code of their own, work beside the module with the flags that README gives. */
+    @Test
+    void tokenizersWorkOnTheModulePath() throws Exception {
+        Path tokenizer = Files.writeString(folder.resolve("tokenizer.json"), """
+                {"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "Whitespace"},
+                 "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "one": 1, "sentence": 2}, "unk_token": "[UNK]"}}
+                """);
+        Path source = folder.resolve("Tokens.java");
+        Files.writeString(source, """
+                class Tokens {
+                    public static void main(String... args) throws Exception {
+                        try (var tokenizer = ai.djl.huggingface.tokenizers.HuggingFaceTokenizer.newInstance(java.nio.file.Path.of(args[0]))) {
+                            System.out.println(java.util.Arrays.toString(tokenizer.encode("one long sentence").getIds()));
+                        }
+                    }
+                }
+                """);
+        Outcome outcome = java(List.of("-p", runtime(), "--add-modules", "dev.t2l", "--enable-native-access=dev.t2l,ai.djl.tokenizers,com.sun.jna",
+                "-Dai.djl.offline=true", source.toString(), tokenizer.toString()));
+        assertEquals("[1, 0, 2]\n", outcome.out());
+        assertFalse(outcome.err().contains("WARN") || outcome.err().contains("SLF4J"), outcome.err());
     }
 
     /** Libraries that log through SLF4J find a provider, and their records come out as plain lines. */

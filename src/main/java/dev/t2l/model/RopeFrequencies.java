@@ -23,6 +23,21 @@ final class RopeFrequencies {
         return f;
     }
 
+    /** gte-v1.5's static NTK: base and frequencies are both scaled, {@code (base s)^(-2j/d) / s^(2/d)}. */
+    static float[] ntk(int headDim, double base, double factor) {
+        return linear(headDim, base * factor, Math.pow(factor, 2.0 / headDim));
+    }
+
+    /** gte-v1.5's mixed NTK: {@code base^(-2j/d) / exp(a (j+1)^b)}, {@code a = ln(s) / (d/2)^b}. */
+    static float[] mixedNtk(int headDim, double base, double factor, double b) {
+        float[] f = plain(headDim, base);
+        double a = Math.log(factor) / Math.pow(f.length, b);
+        for (int j = 0; j < f.length; j++) {
+            f[j] /= (float) Math.exp(a * Math.pow(j + 1, b));
+        }
+        return f;
+    }
+
     /**
      * Llama 3.1: wavelengths above {@code original/low} are divided by {@code factor}, those below {@code original/high} kept,
      * those between interpolated.

@@ -1,0 +1,108 @@
+package dev.t2l.model;
+
+import dev.t2l.backend.AttentionSpec;
+import dev.t2l.backend.Backend;
+import dev.t2l.ops.Activate;
+import dev.t2l.ops.Add;
+import dev.t2l.ops.Attention;
+import dev.t2l.ops.Embedding;
+import dev.t2l.ops.LayerNorm;
+import dev.t2l.ops.Linear;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+import dev.t2l.tensor.TensorTable;
+
+/** BERT (Devlin et al. 2019): absolute positions, norms after each block, erf-GELU. The tanh pooler of the paper is not used. */
+public final class BertEncoder implements Encoder {
+    private final Backend backend;
+    private final BertConfig config;
+    private final BertWeights weights;
+    private final AttentionSpec heads;
+    private final Runnable release;
+
+    /** @param release ends the memory of the weights; harmless when called twice */
+    BertEncoder(Backend backend, BertConfig config, BertWeights weights, Runnable release) {
+        this.backend = backend;
+        this.config = config;
+        this.weights = weights;
+        this.heads = new AttentionSpec(config.heads(), config.heads(), config.headDim(), (float) (1 / Math.sqrt(config.headDim())), 0, 0);
+        this.release = release;
+    }
+
+    public BertConfig config() {
+        return config;
+    }
+
+    @Override
+    public int width() {
+        return config.hidden();
+    }
+
+    @Override
+    public int maxTokens() {
+        return config.positions();
+    }
+
+    @Override
+    public EncoderWorkspace workspace(int maxRows, int maxTexts) {
+        int h = config.hidden();
+        return new EncoderWorkspace(backend, maxRows, maxTexts, new TensorTable()
+                .add("x", DType.F32, maxRows, h)
+                .add("branch", DType.F32, maxRows, h)
+                .add("query", DType.F32, maxRows, h)
+                .add("key", DType.F32, maxRows, h)
+                .add("value", DType.F32, maxRows, h)
+                .add("context", DType.F32, maxRows, h)
+                .add("intermediate", DType.F32, maxRows, config.intermediate()));
+    }
+
+    @Override
+    public Tensor forward(TokenBatch batch, EncoderWorkspace space) {
+        batch.check(config.vocabulary(), config.types(), config.positions());
+        space.load(batch);
+        Tensor x = space.rows("x");                       // [n, H]
+        Tensor branch = space.rows("branch");             // [n, H]
+        Tensor query = space.rows("query");               // [n, H], as key and value
+        Tensor key = space.rows("key");
+        Tensor value = space.rows("value");
+        Tensor context = space.rows("context");           // [n, H]
+        Tensor intermediate = space.rows("intermediate"); // [n, I]
+
+        Embedding.forward(backend, x, weights.words(), space.ids(), 1);
+        Embedding.forward(backend, branch, weights.types(), space.types(), 1);
+        Add.forward(backend, x, branch, 1);
+        Embedding.forward(backend, branch, weights.positions(), space.positions(), 1);
+        Add.forward(backend, x, branch, 1);
+        norm(x, weights.norm());
+
+        for (BertWeights.Layer layer : weights.layers()) {
+            dense(query, x, layer.query());
+            dense(key, x, layer.key());
+            dense(value, x, layer.value());
+            Attention.forward(backend, context, query, key, value, space.ranges(), heads);
+            dense(branch, context, layer.attentionOutput());
+            Add.forward(backend, x, branch, 1);
+            norm(x, layer.attentionNorm());
+
+            dense(intermediate, x, layer.intermediate());
+            Activate.forward(backend, intermediate, intermediate, config.activation());
+            dense(branch, intermediate, layer.output());
+            Add.forward(backend, x, branch, 1);
+            norm(x, layer.outputNorm());
+        }
+        return x;
+    }
+
+    private void dense(Tensor y, Tensor x, Affine parameters) {
+        Linear.forward(backend, y, x, parameters.weight(), parameters.bias());
+    }
+
+    private void norm(Tensor x, Affine parameters) {
+        LayerNorm.forward(backend, x, x, parameters.weight(), parameters.bias(), config.normEpsilon());
+    }
+
+    @Override
+    public void close() {
+        release.run();
+    }
+}

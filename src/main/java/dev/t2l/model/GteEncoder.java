@@ -1,0 +1,119 @@
+package dev.t2l.model;
+
+import dev.t2l.backend.AttentionSpec;
+import dev.t2l.backend.Backend;
+import dev.t2l.ops.Activate;
+import dev.t2l.ops.Add;
+import dev.t2l.ops.Attention;
+import dev.t2l.ops.Embedding;
+import dev.t2l.ops.LayerNorm;
+import dev.t2l.ops.Linear;
+import dev.t2l.ops.Rope;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+import dev.t2l.tensor.TensorTable;
+
+/** The gte-v1.5 encoder ("NewModel"; Zhang et al. 2024, mGTE): rotary positions, GeGLU, norms after each block. */
+public final class GteEncoder implements Encoder {
+    private final Backend backend;
+    private final GteConfig config;
+    private final GteWeights weights;
+    private final AttentionSpec heads;
+    private final Tensor frequencies;
+    private final Runnable release;
+
+    /** @param release ends the memory of the weights; harmless when called twice */
+    GteEncoder(Backend backend, GteConfig config, GteWeights weights, Runnable release) {
+        this.backend = backend;
+        this.config = config;
+        this.weights = weights;
+        this.heads = new AttentionSpec(config.heads(), config.heads(), config.headDim(), (float) (1 / Math.sqrt(config.headDim())), 0, 0);
+        this.frequencies = backend.place(Tensor.ofFloats(config.invFreq(), config.headDim() / 2));
+        this.release = release;
+    }
+
+    public GteConfig config() {
+        return config;
+    }
+
+    @Override
+    public int width() {
+        return config.hidden();
+    }
+
+    @Override
+    public int maxTokens() {
+        return Integer.MAX_VALUE;
+    }
+
+    @Override
+    public EncoderWorkspace workspace(int maxRows, int maxTexts) {
+        int h = config.hidden();
+        return new EncoderWorkspace(backend, maxRows, maxTexts, new TensorTable()
+                .add("x", DType.F32, maxRows, h)
+                .add("branch", DType.F32, maxRows, h)
+                .add("angles", DType.F32, maxRows, config.headDim())
+                .add("query", DType.F32, maxRows, h)
+                .add("key", DType.F32, maxRows, h)
+                .add("value", DType.F32, maxRows, h)
+                .add("context", DType.F32, maxRows, h)
+                .add("up", DType.F32, maxRows, config.intermediate())
+                .add("gate", DType.F32, maxRows, config.intermediate()));
+    }
+
+    @Override
+    public Tensor forward(TokenBatch batch, EncoderWorkspace space) {
+        batch.check(config.vocabulary(), config.types(), maxTokens());
+        space.load(batch);
+        Tensor x = space.rows("x");             // [n, H]
+        Tensor branch = space.rows("branch");   // [n, H]
+        Tensor angles = space.rows("angles");   // [n, headDim]
+        Tensor query = space.rows("query");     // [n, H], as key and value
+        Tensor key = space.rows("key");
+        Tensor value = space.rows("value");
+        Tensor context = space.rows("context"); // [n, H]
+        Tensor up = space.rows("up");           // [n, I]
+        Tensor gate = space.rows("gate");       // [n, I]
+
+        Embedding.forward(backend, x, weights.words(), space.ids(), 1);
+        if (weights.types() != null) {
+            Embedding.forward(backend, branch, weights.types(), space.types(), 1);
+            Add.forward(backend, x, branch, 1);
+        }
+        norm(x, weights.norm());
+        Rope.angles(backend, angles, space.positions(), frequencies, 1);
+
+        for (GteWeights.Layer layer : weights.layers()) {
+            dense(query, x, layer.query());
+            dense(key, x, layer.key());
+            dense(value, x, layer.value());
+            Rope.forward(backend, query, angles, false);
+            Rope.forward(backend, key, angles, false);
+            Attention.forward(backend, context, query, key, value, space.ranges(), heads);
+            dense(branch, context, layer.output());
+            Add.forward(backend, x, branch, 1);
+            norm(x, layer.attentionNorm());
+
+            dense(up, x, layer.up());
+            dense(gate, x, layer.gate());
+            Activate.gated(backend, gate, gate, up, config.activation());
+            dense(branch, gate, layer.down());
+            Add.forward(backend, x, branch, 1);
+            norm(x, layer.mlpNorm());
+        }
+        return x;
+    }
+
+    private void dense(Tensor y, Tensor x, Affine parameters) {
+        Linear.forward(backend, y, x, parameters.weight(), parameters.bias());
+    }
+
+    private void norm(Tensor x, Affine parameters) {
+        LayerNorm.forward(backend, x, x, parameters.weight(), parameters.bias(), config.normEpsilon());
+    }
+
+    @Override
+    public void close() {
+        release.run();
+    }
+}

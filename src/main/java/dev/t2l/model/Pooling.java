@@ -1,0 +1,33 @@
+package dev.t2l.model;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.ops.Embedding;
+import dev.t2l.ops.MeanPool;
+import dev.t2l.tensor.Tensor;
+import java.util.stream.IntStream;
+
+/** How the hidden vectors of a text's tokens become one. */
+public enum Pooling {
+    /** The first token's: [CLS]. */
+    CLS,
+    /** The mean over all tokens, special ones included. */
+    MEAN,
+    /** The last token's. */
+    LAST_TOKEN;
+
+    /**
+     * One vector a text.
+     *
+     * @param out    f32 [texts, E]
+     * @param hidden f32 [rows, E], of the batch
+     * @param space  the workspace that the batch was run in
+     */
+    void forward(Backend backend, Tensor out, Tensor hidden, TokenBatch batch, EncoderWorkspace space) {
+        int[] spans = batch.spans();
+        switch (this) {
+            case CLS -> Embedding.forward(backend, out, hidden, space.picks(IntStream.range(0, batch.texts()).map(i -> spans[2 * i]).toArray()), 1);
+            case MEAN -> MeanPool.forward(backend, out, hidden, space.spans());
+            case LAST_TOKEN -> Embedding.forward(backend, out, hidden, space.picks(IntStream.range(0, batch.texts()).map(i -> spans[2 * i + 1] - 1).toArray()), 1);
+        }
+    }
+}

@@ -3,7 +3,7 @@ package dev.t2l.model;
 import dev.t2l.tensor.Tensor;
 
 /** Token ids in, one vector a text out, not normalised. Thread-safe. */
-public sealed interface SequenceEmbedder extends AutoCloseable permits PooledEncoder {
+public sealed interface SequenceEmbedder extends AutoCloseable permits PooledEncoder, LastTokenEmbedder {
     /** Length of a vector, E. */
     int width();
 

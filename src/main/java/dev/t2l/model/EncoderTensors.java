@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The tensors of an encoder's file by their Hugging Face names, with or without the prefix that models with a head have.
- * What is taken is checked and placed on the backend; {@link #finish} refuses a file that holds more of the encoder than was taken.
+ * The tensors of an encoder's file, asked for by the names of the Hugging Face modules. What is taken is checked and placed on the
+ * backend; {@link #finish} refuses a file that holds more of the encoder than was taken.
  */
 final class EncoderTensors {
     private static final Set<DType> PLAIN = EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.F64);
@@ -22,26 +22,47 @@ final class EncoderTensors {
     /** Buffers that old files store; what they hold is computed. */
     private static final List<String> BUFFERS = List.of("embeddings.position_ids", "embeddings.token_type_ids", "embeddings.rotary_emb.");
 
+    /** How a file names the tensors. */
+    interface Names {
+        /** The name in the file of a tensor of the Hugging Face module. */
+        String inFile(String name);
+
+        /** Whether a tensor of the file is no part of the encoder: a head, a pooler, a buffer. */
+        boolean ignored(String inFile);
+    }
+
     private final Path file;
     private final Map<String, Tensor> tensors;
-    private final String prefix;
+    private final Names names;
     private final Backend backend;
     private final Set<String> taken = new HashSet<>();
 
-    /** @param optionalPrefix what may precede every name: {@code "bert."} */
-    EncoderTensors(Path file, Map<String, Tensor> tensors, String optionalPrefix, Backend backend) {
+    EncoderTensors(Path file, Map<String, Tensor> tensors, Names names, Backend backend) {
         this.file = file;
         this.tensors = tensors;
+        this.names = names;
         this.backend = backend;
-        if (!tensors.containsKey(WORDS) && !tensors.containsKey(optionalPrefix + WORDS)) {
-            throw new FormatException(file, "tensor '" + WORDS + "'", "is missing, with and without the prefix '" + optionalPrefix
-                    + "'; the file starts with " + tensors.keySet().stream().limit(3).toList());
-        }
-        this.prefix = tensors.containsKey(WORDS) ? "" : optionalPrefix;
+    }
+
+    /** Of safetensors: names as they are, or all behind the prefix that models with a head have: {@code "bert."}. */
+    static EncoderTensors ofHuggingFace(Path file, Map<String, Tensor> tensors, String optionalPrefix, Backend backend) {
+        String prefix = !tensors.containsKey(WORDS) && tensors.containsKey(optionalPrefix + WORDS) ? optionalPrefix : "";
+        return new EncoderTensors(file, tensors, new Names() {
+            @Override
+            public String inFile(String name) {
+                return prefix + name;
+            }
+
+            @Override
+            public boolean ignored(String inFile) {
+                String name = inFile.startsWith(prefix) ? inFile.substring(prefix.length()) : "";
+                return !name.startsWith("embeddings.") && !name.startsWith("encoder.") || BUFFERS.stream().anyMatch(name::startsWith);
+            }
+        }, backend);
     }
 
     boolean has(String name) {
-        return tensors.containsKey(prefix + name);
+        return tensors.containsKey(names.inFile(name));
     }
 
     Tensor matrix(String name, long rows, long cols) {
@@ -60,10 +81,12 @@ final class EncoderTensors {
     }
 
     private Tensor take(String name, long... shape) {
-        Tensor tensor = tensors.get(prefix + name);
-        String place = "tensor '" + prefix + name + "'";
+        String inFile = names.inFile(name);
+        Tensor tensor = tensors.get(inFile);
+        String place = "tensor '" + inFile + "'";
         if (tensor == null) {
-            throw new FormatException(file, place, "is missing; wanted " + Arrays.toString(shape));
+            throw new FormatException(file, place, "is missing; wanted " + Arrays.toString(shape) + "; the file starts with "
+                    + tensors.keySet().stream().limit(3).toList());
         }
         if (!Arrays.equals(tensor.shape(), shape)) {
             throw new FormatException(file, place, "wanted " + Arrays.toString(shape) + " as the configuration says, found " + tensor);
@@ -71,18 +94,16 @@ final class EncoderTensors {
         if (!tensor.dtype().quantised() && !PLAIN.contains(tensor.dtype())) {
             throw new FormatException(file, place, "wanted one of " + PLAIN + " or a quantised type, found " + tensor);
         }
-        taken.add(prefix + name);
+        taken.add(inFile);
         return backend.place(tensor);
     }
 
     /** @throws FormatException if a tensor of the encoder itself was not taken: it would have changed the result */
     void finish() {
         for (String name : tensors.keySet()) {
-            String bare = name.startsWith(prefix) ? name.substring(prefix.length()) : "";
-            boolean encoder = bare.startsWith("embeddings.") || bare.startsWith("encoder.");
-            if (encoder && !taken.contains(name) && BUFFERS.stream().noneMatch(bare::startsWith)) {
+            if (!taken.contains(name) && !names.ignored(name)) {
                 throw new FormatException(file, "tensor '" + name + "'", "the configuration has no use for " + tensors.get(name)
-                        + "; the model is of another kind, or its config.json is not its own");
+                        + "; the model is of another kind, or the configuration is not its own");
             }
         }
     }

@@ -1,0 +1,149 @@
+package dev.t2l.hyper;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+import dev.t2l.tensor.TensorTable;
+import dev.t2l.tensor.Weights;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Every intermediate of one pass under its own name, in one allocation. Nothing is overwritten by a later step (but the heads'
+ * output, which a backward pass does not need), so the same table serves training.
+ */
+final class HyperActivations implements AutoCloseable {
+    /** Intermediates of {@code silu(down(silu(up(norm(x)))))}; D is the latent width. */
+    record Block(
+            Tensor norm,  // [rows, D]; null for the mixer
+            Tensor up,    // [rows, 4D]
+            Tensor act,   // [rows, 4D]
+            Tensor down,  // [rows, D], or [rows, head_in] for mlp3
+            Tensor out) { // as down
+    }
+
+    private final Weights tensors;
+
+    private HyperActivations(Weights tensors) {
+        this.tensors = tensors;
+    }
+
+    /** All intermediates of a pass over {@code rows}. */
+    static TensorTable table(HyperConfig config, HyperRows rows) {
+        var arch = config.architecture();
+        int d = arch.latent();
+        var table = new TensorTable();
+        ids(table, "layer_of_site", rows.sites());
+        ids(table, "description_of_site", rows.sites());
+        ids(table, "module_of_site", rows.sites());
+        f32(table, "task.linear", rows.descriptions(), d / 2);
+        f32(table, "task.norm", rows.descriptions(), d / 2);
+        f32(table, "depth.norm", rows.layers(), d / 4);
+        f32(table, "type.norm", rows.modules(), d / 4);
+        f32(table, "phi", rows.sites(), d);
+        block(table, "mixer", rows.sites(), d, d, false);
+        block(table, "mlp1", rows.sites(), d, d, true);
+        if (arch.sharedAbHead()) {
+            ids(table, "first", 1);
+            ids(table, "site_of_branch", rows.branches());
+            ids(table, "factor_of_branch", rows.branches());
+            f32(table, "out_emb", rows.modules() * 2, d);
+            f32(table, "out_emb.norm", rows.modules() * 2, d);
+            f32(table, "out_emb.rows", rows.branches(), d);
+            f32(table, "branch", rows.branches(), d);
+        }
+        if (arch.sharedAbHead() || !arch.autoregGen()) {
+            block(table, "mlp2", rows.branches(), d, d, true);
+        }
+        if (arch.autoregGen()) {
+            byRank(table, config, rows);
+        }
+        block(table, "mlp3", rows.headRows(), d, arch.headIn(), true);
+        long widest = config.targets().stream().mapToLong(config::headOut).max().orElseThrow();
+        return f32(table, "head", rows.perModule(), widest);
+    }
+
+    private static void byRank(TensorTable table, HyperConfig config, HyperRows rows) {
+        var arch = config.architecture();
+        int d = arch.latent();
+        ids(table, "branch_of_head_row", rows.headRows());
+        ids(table, "rank_of_head_row", rows.headRows());
+        f32(table, "rank", rows.headRows(), d);
+        if (arch.learnablePosEmb()) {
+            f32(table, "pos.norm", rows.ranks(), d);
+            f32(table, "pos.rows", rows.headRows(), d);
+        } else {
+            f32(table, "rank.frequencies", 1, d / 2);
+            f32(table, "rank.angles", rows.headRows(), d);
+        }
+        if (arch.learnablePosEmb() && arch.sharedAbHead()) {
+            block(table, "pos.mlp2", rows.ranks(), d, d, true);
+        } else {
+            block(table, "rank.mlp2", rows.headRows(), d, d, true);
+        }
+    }
+
+    private static void block(TensorTable table, String name, long rows, long d, long out, boolean normed) {
+        if (normed) {
+            f32(table, name + ".norm", rows, d);
+        }
+        f32(table, name + ".up", rows, 4 * d);
+        f32(table, name + ".act", rows, 4 * d);
+        f32(table, name + ".down", rows, out);
+        f32(table, name + ".out", rows, out);
+    }
+
+    private static TensorTable f32(TensorTable table, String name, long rows, long cols) {
+        return table.add(name, DType.F32, rows, cols);
+    }
+
+    private static void ids(TensorTable table, String name, long n) {
+        table.add(name, DType.I32, n);
+    }
+
+    /** Allocates the table and fills in the indices. */
+    static HyperActivations allocate(Backend backend, HyperConfig config, HyperRows rows) {
+        var a = new HyperActivations(table(config, rows).carve(backend::allocate));
+        a.upload(backend, "layer_of_site", rows.layerOfSite());
+        a.upload(backend, "description_of_site", rows.descriptionOfSite());
+        a.upload(backend, "module_of_site", rows.moduleOfSite());
+        if (config.architecture().sharedAbHead()) {
+            a.upload(backend, "site_of_branch", rows.siteOfBranch());
+            a.upload(backend, "factor_of_branch", rows.factorOfBranch());
+        }
+        if (config.architecture().autoregGen()) {
+            a.upload(backend, "branch_of_head_row", rows.branchOfHeadRow());
+            a.upload(backend, "rank_of_head_row", rows.rankOfHeadRow());
+            if (!config.architecture().learnablePosEmb()) {
+                backend.upload(a.get("rank.frequencies"), MemorySegment.ofArray(frequencies(config.architecture().latent())));
+            }
+        }
+        return a;
+    }
+
+    private void upload(Backend backend, String name, int[] ids) {
+        backend.upload(get(name), MemorySegment.ofArray(ids));
+    }
+
+    /** {@code 10000^(-2j/D)}, j below D/2. */
+    private static float[] frequencies(int d) {
+        float[] f = new float[d / 2];
+        for (int j = 0; j < f.length; j++) {
+            f[j] = (float) Math.pow(10_000, -2.0 * j / d);
+        }
+        return f;
+    }
+
+    Tensor get(String name) {
+        return tensors.get(name);
+    }
+
+    Block block(String name) {
+        Tensor norm = tensors.has(name + ".norm") ? get(name + ".norm") : null;
+        return new Block(norm, get(name + ".up"), get(name + ".act"), get(name + ".down"), get(name + ".out"));
+    }
+
+    @Override
+    public void close() {
+        tensors.close();
+    }
+}

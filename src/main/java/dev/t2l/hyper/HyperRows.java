@@ -1,0 +1,79 @@
+package dev.t2l.hyper;
+
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+
+/**
+ * How the rows of one pass are ordered. Modules are outermost, so a module's head reads consecutive rows; layers (and ranks) are
+ * innermost, so an adapter's factor is cut from consecutive rows of its head.
+ *
+ * <p>A <em>site</em> is a row (module, description, layer) of the body; a <em>branch</em> is (module, A or B, description, layer)
+ * where the two share a head, else a site; a <em>head row</em> is (branch, rank) where ranks are generated one at a time, else a branch.
+ */
+record HyperRows(int descriptions, int layers, int modules, int factors, int ranks) {
+    static HyperRows of(HyperConfig config, int descriptions) {
+        var rows = new HyperRows(descriptions, config.lora().layers(), config.targets().size(), config.factorRows(), config.rankRows());
+        try {
+            Math.multiplyExact(Math.multiplyExact(rows.perModule(), rows.modules), 2);
+        } catch (ArithmeticException e) {
+            throw new IllegalArgumentException(descriptions + " descriptions are too many rows for one pass; split them", e);
+        }
+        return rows;
+    }
+
+    int sites() {
+        return modules * descriptions * layers;
+    }
+
+    int branches() {
+        return sites() * factors;
+    }
+
+    int headRows() {
+        return branches() * ranks;
+    }
+
+    /** Head rows of one module. */
+    int perModule() {
+        return Math.multiplyExact(Math.multiplyExact(Math.multiplyExact(descriptions, layers), factors), ranks);
+    }
+
+    /** First of a module's head rows that belongs to a description's A (factor 0) or B (factor 1). */
+    int firstOf(int factor, int description) {
+        return (factor * descriptions + description) * layers * ranks;
+    }
+
+    int[] layerOfSite() {
+        return ids(sites(), s -> s % layers);
+    }
+
+    int[] descriptionOfSite() {
+        return ids(sites(), s -> s / layers % descriptions);
+    }
+
+    int[] moduleOfSite() {
+        return ids(sites(), s -> s / (descriptions * layers));
+    }
+
+    int[] siteOfBranch() {
+        int perFactor = descriptions * layers;
+        return ids(branches(), b -> b / (perFactor * factors) * perFactor + b % perFactor);
+    }
+
+    /** (module, A or B). */
+    int[] factorOfBranch() {
+        return ids(branches(), b -> b / (descriptions * layers));
+    }
+
+    int[] branchOfHeadRow() {
+        return ids(headRows(), h -> h / ranks);
+    }
+
+    int[] rankOfHeadRow() {
+        return ids(headRows(), h -> h % ranks);
+    }
+
+    private static int[] ids(int n, IntUnaryOperator id) {
+        return IntStream.range(0, n).map(id).toArray();
+    }
+}

@@ -1,0 +1,245 @@
+package dev.t2l.hyper;
+
+import dev.t2l.backend.Activation;
+import dev.t2l.backend.Backend;
+import dev.t2l.backend.LoraFactor;
+import dev.t2l.hyper.HyperActivations.Block;
+import dev.t2l.hyper.HyperConfig.Target;
+import dev.t2l.hyper.HyperParameters.Parameter;
+import dev.t2l.ops.Activate;
+import dev.t2l.ops.Add;
+import dev.t2l.ops.Embedding;
+import dev.t2l.ops.HyperHead;
+import dev.t2l.ops.LayerNorm;
+import dev.t2l.ops.Linear;
+import dev.t2l.ops.Rope;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+import dev.t2l.tensor.TensorTable;
+import dev.t2l.tensor.Weights;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The Text-to-LoRA hypernetwork (arXiv 2506.06105, section 3): task embeddings in, LoRA adapters out. One class serves the
+ * variants L, M, S and L by rank.
+ *
+ * <p>All modules, descriptions and layers are rows of one batch ({@link HyperRows}). A description's adapter has the same bits
+ * whatever else is in the batch. Several threads may generate at once; each call has its own activations.
+ */
+public final class Hypernetwork implements AutoCloseable {
+    private static final float NORM_EPS = 1e-5f;
+
+    private final HyperConfig config;
+    private final Backend backend;
+    private final Map<String, Tensor> weights = new HashMap<>();
+    private final OutputAffine affine;
+
+    /**
+     * @param weights the tensors of {@link HyperParameters}, on the host, any float type; borrowed, and to outlive this
+     * @param backend where the network runs; borrowed
+     * @throws IllegalArgumentException if a tensor is missing or has another shape
+     */
+    public Hypernetwork(HyperConfig config, Weights weights, Backend backend) {
+        this.config = config;
+        this.backend = backend;
+        for (Parameter p : HyperParameters.of(config).all().values()) {
+            Tensor tensor = weights.get(p.name());
+            if (!p.fits(tensor)) {
+                throw new IllegalArgumentException("tensor '" + p.name() + "': wanted " + p.shape() + ", found " + tensor);
+            }
+            if (p.role() == HyperParameters.Role.TRAINABLE) {
+                this.weights.put(p.name(), backend.place(tensor));
+            }
+        }
+        this.affine = OutputAffine.of(config, weights, backend);
+    }
+
+    public HyperConfig config() {
+        return config;
+    }
+
+    /** What one pass over {@code descriptions} allocates beside the adapters, with sizes. */
+    public TensorTable activations(int descriptions) {
+        return HyperActivations.table(config, HyperRows.of(config, descriptions));
+    }
+
+    /**
+     * Generates an adapter for each task embedding, in one pass.
+     *
+     * @param embeddings f32 [n, E] on the backend, as the text encoder gives them: L2-normalised, times sqrt(E)
+     * @return n adapters in the order of the rows, each to be closed by the caller
+     * @throws IllegalArgumentException if the embeddings have another width than the network was trained with
+     */
+    public List<GeneratedLora> generate(Tensor embeddings) {
+        int width = config.architecture().embedding();
+        if (embeddings.dtype() != DType.F32 || embeddings.rank() != 2 || embeddings.rows() < 1 || embeddings.cols() != width) {
+            throw new IllegalArgumentException("task embeddings must be F32[n, " + width + "], are " + embeddings
+                    + "; HINT: was the encoder " + config.origin().embModel().orElse(config.origin().baseModel()) + "?");
+        }
+        HyperRows rows = HyperRows.of(config, Math.toIntExact(embeddings.rows()));
+        List<GeneratedLora> adapters = new ArrayList<>();
+        try (HyperActivations acts = HyperActivations.allocate(backend, config, rows)) {
+            for (int i = 0; i < rows.descriptions(); i++) {
+                adapters.add(GeneratedLora.allocate(backend, config));
+            }
+            Tensor z = body(acts, embeddings);
+            heads(acts, rows, z, adapters);
+            return List.copyOf(adapters);
+        } catch (RuntimeException | Error e) {
+            adapters.forEach(GeneratedLora::close);
+            throw e;
+        }
+    }
+
+    /** Everything up to the heads; returns their input [head rows, head_in]. */
+    private Tensor body(HyperActivations acts, Tensor embeddings) {
+        boolean shared = config.architecture().sharedAbHead();
+        boolean byRank = config.architecture().autoregGen();
+        boolean positions = byRank && config.architecture().learnablePosEmb();
+
+        Tensor x = mixer(acts, phi(acts, embeddings));
+        x = residual(acts.block("mlp1"), x, "mlp1.mlp");
+        if (shared) {
+            x = addFactor(acts, x);
+        }
+        if (shared || !byRank) {
+            x = residual(acts.block("mlp2"), x, "mlp2.mlp");
+        }
+        if (byRank) {
+            x = positions ? addPosition(acts, x) : rotate(acts, x);
+            if (!(shared && positions)) {
+                x = residual(acts.block("rank.mlp2"), x, "mlp2.mlp");
+            }
+        }
+        Block mlp3 = acts.block("mlp3");
+        norm(mlp3.norm(), x, "mlp3.0");
+        return feedForward(mlp3, mlp3.norm(), "mlp3");
+    }
+
+    /** Task, depth and type side by side: [sites, D]. */
+    private Tensor phi(HyperActivations acts, Tensor embeddings) {
+        Tensor task = acts.get("task.norm");
+        Tensor depth = acts.get("depth.norm");
+        Tensor type = acts.get("type.norm");
+        linear(acts.get("task.linear"), embeddings, "task_encoder.mlp.0");
+        norm(task, acts.get("task.linear"), "task_encoder.mlp.1");
+        norm(depth, weights.get("layer_depth_encoder.0.weight"), "layer_depth_encoder.1");
+        norm(type, weights.get("layer_type_encoder.0.weight"), "layer_type_encoder.1");
+
+        Tensor phi = acts.get("phi");
+        Embedding.into(backend, phi, 0, task, acts.get("description_of_site"), 1);
+        Embedding.into(backend, phi, task.cols(), depth, acts.get("layer_of_site"), 1);
+        Embedding.into(backend, phi, task.cols() + depth.cols(), type, acts.get("module_of_site"), 1);
+        return phi;
+    }
+
+    private Tensor mixer(HyperActivations acts, Tensor phi) {
+        return feedForward(acts.block("mixer"), phi, "mixer");
+    }
+
+    /** Sites to branches: {@code x + LayerNorm(out_emb[module][A or B])}. */
+    private Tensor addFactor(HyperActivations acts, Tensor x) {
+        Tensor table = acts.get("out_emb");
+        int row = 0;
+        for (Target t : config.targets()) {
+            for (String factor : List.of(".A", ".B")) {
+                Tensor embedding = weights.get("out_emb." + t.projection().peftName() + factor);
+                Embedding.forward(backend, table.slice(row, row + 1), embedding.reshape(1, table.cols()), acts.get("first"), 1);
+                row++;
+            }
+        }
+        norm(acts.get("out_emb.norm"), table, "out_emb_norm");
+        Tensor branch = acts.get("branch");
+        Embedding.forward(backend, branch, x, acts.get("site_of_branch"), 1);
+        Embedding.forward(backend, acts.get("out_emb.rows"), acts.get("out_emb.norm"), acts.get("factor_of_branch"), 1);
+        Add.forward(backend, branch, acts.get("out_emb.rows"), 1);
+        return branch;
+    }
+
+    /** Branches to head rows: {@code x + p[k]}, p the learned positions, through mlp2 where A and B share the head. */
+    private Tensor addPosition(HyperActivations acts, Tensor x) {
+        Tensor p = acts.get("pos.norm");
+        norm(p, weights.get("pos_emb.0.weight"), "pos_emb.1");
+        if (config.architecture().sharedAbHead()) {
+            p = residual(acts.block("pos.mlp2"), p, "mlp2.mlp");
+        }
+        Tensor rank = acts.get("rank");
+        Embedding.forward(backend, rank, x, acts.get("branch_of_head_row"), 1);
+        Embedding.forward(backend, acts.get("pos.rows"), p, acts.get("rank_of_head_row"), 1);
+        Add.forward(backend, rank, acts.get("pos.rows"), 1);
+        return rank;
+    }
+
+    /** Branches to head rows, rotated by their rank over all D features. */
+    private Tensor rotate(HyperActivations acts, Tensor x) {
+        Tensor rank = acts.get("rank");
+        Embedding.forward(backend, rank, x, acts.get("branch_of_head_row"), 1);
+        Rope.angles(backend, acts.get("rank.angles"), acts.get("rank_of_head_row"), acts.get("rank.frequencies"), 1);
+        Rope.forward(backend, rank, acts.get("rank.angles"), false);
+        return rank;
+    }
+
+    /** Each module's head over its rows of {@code z}, cut into the adapters' A and B. */
+    private void heads(HyperActivations acts, HyperRows rows, Tensor z, List<GeneratedLora> adapters) {
+        int perModule = rows.perModule();
+        for (int m = 0; m < rows.modules(); m++) {
+            Target t = config.targets().get(m);
+            Tensor y = acts.get("head").prefix(perModule, config.headOut(t));
+            linear(y, z.slice((long) m * perModule, (m + 1L) * perModule), "heads." + t.projection().peftName());
+            for (int i = 0; i < adapters.size(); i++) {
+                GeneratedLora adapter = adapters.get(i);
+                HyperHead.factor(backend, adapter.a(t.projection()), y, source(rows, t, i, false),
+                        affine.scale('A', t.projection()), affine.shift('A', t.projection()));
+                HyperHead.factor(backend, adapter.b(t.projection()), y, source(rows, t, i, true),
+                        affine.scale('B', t.projection()), affine.shift('B', t.projection()));
+            }
+        }
+    }
+
+    /** Where a description's A or B lies in its module's head output [head rows, H]. */
+    private LoraFactor source(HyperRows rows, Target t, int description, boolean b) {
+        long headOut = config.headOut(t);
+        boolean shared = config.architecture().sharedAbHead();
+        boolean byRank = config.architecture().autoregGen();
+        long start = rows.firstOf(shared && b ? 1 : 0, description) * headOut;
+        long ownRank = byRank || shared ? config.rankWidth(t) : b ? t.out() : t.in();
+        if (b && !shared) {
+            start += byRank ? t.in() : (long) config.lora().rank() * t.in();
+        }
+        return new LoraFactor(start, headOut * rows.ranks(), ownRank, b);
+    }
+
+    /** {@code x + feedForward(LayerNorm(x))}. */
+    private Tensor residual(Block block, Tensor x, String name) {
+        norm(block.norm(), x, name + ".0");
+        feedForward(block, block.norm(), name);
+        Add.forward(backend, block.out(), x, 1);
+        return block.out();
+    }
+
+    /** {@code silu(down(silu(up(x))))}. */
+    private Tensor feedForward(Block block, Tensor x, String name) {
+        linear(block.up(), x, name + ".1");
+        Activate.forward(backend, block.act(), block.up(), Activation.SILU);
+        linear(block.down(), block.act(), name + ".4");
+        Activate.forward(backend, block.out(), block.down(), Activation.SILU);
+        return block.out();
+    }
+
+    private void linear(Tensor y, Tensor x, String name) {
+        Linear.forward(backend, y, x, weights.get(name + ".weight"), weights.get(name + ".bias"));
+    }
+
+    private void norm(Tensor out, Tensor x, String name) {
+        LayerNorm.forward(backend, out, x, weights.get(name + ".weight"), weights.get(name + ".bias"), NORM_EPS);
+    }
+
+    /** Frees what this made on the backend; the weights stay their owner's. Harmless when called twice. */
+    @Override
+    public void close() {
+        affine.close();
+    }
+}

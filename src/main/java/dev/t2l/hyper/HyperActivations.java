@@ -5,7 +5,6 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
-import java.lang.foreign.MemorySegment;
 
 /**
  * Every intermediate of one pass under its own name, in one allocation. Nothing is overwritten by a later step (but the heads'
@@ -114,23 +113,23 @@ final class HyperActivations implements AutoCloseable {
             a.upload(backend, "branch_of_head_row", rows.branchOfHeadRow());
             a.upload(backend, "rank_of_head_row", rows.rankOfHeadRow());
             if (!config.architecture().learnablePosEmb()) {
-                backend.upload(a.get("rank.frequencies"), MemorySegment.ofArray(frequencies(config.architecture().latent())));
+                backend.upload(a.get("rank.frequencies"), frequencies(config.architecture().latent()).data());
             }
         }
         return a;
     }
 
     private void upload(Backend backend, String name, int[] ids) {
-        backend.upload(get(name), MemorySegment.ofArray(ids));
+        backend.upload(get(name), Tensor.ofInts(ids, ids.length).data());
     }
 
     /** {@code 10000^(-2j/D)}, j below D/2. */
-    private static float[] frequencies(int d) {
+    private static Tensor frequencies(int d) {
         float[] f = new float[d / 2];
         for (int j = 0; j < f.length; j++) {
             f[j] = (float) Math.pow(10_000, -2.0 * j / d);
         }
-        return f;
+        return Tensor.ofFloats(f, f.length);
     }
 
     Tensor get(String name) {

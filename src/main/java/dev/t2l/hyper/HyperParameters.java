@@ -35,13 +35,13 @@ public final class HyperParameters {
             return shape.stream().reduce(1L, Math::multiplyExact);
         }
 
-        /** Whether a tensor has this shape and a float type. */
+        /** Whether a tensor is F32, F16 or BF16 and has this shape. */
         public boolean fits(Tensor tensor) {
             return FLOATS.contains(tensor.dtype()) && Arrays.stream(tensor.shape()).boxed().toList().equals(shape);
         }
     }
 
-    private static final Set<DType> FLOATS = EnumSet.of(DType.F64, DType.F32, DType.F16, DType.BF16);
+    private static final Set<DType> FLOATS = EnumSet.of(DType.F32, DType.F16, DType.BF16);
 
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
 

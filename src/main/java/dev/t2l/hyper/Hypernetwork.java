@@ -2,6 +2,7 @@ package dev.t2l.hyper;
 
 import dev.t2l.backend.Activation;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Gate;
 import dev.t2l.backend.LoraFactor;
 import dev.t2l.hyper.HyperActivations.Block;
 import dev.t2l.hyper.HyperConfig.Target;
@@ -36,6 +37,7 @@ public final class Hypernetwork implements AutoCloseable {
     private final Backend backend;
     private final Map<String, Tensor> weights = new HashMap<>();
     private final OutputAffine affine;
+    private final Gate gate = new Gate("the hypernetwork");
 
     /**
      * @param weights the tensors of {@link HyperParameters}, on the host, any float type; borrowed, and to outlive this
@@ -72,6 +74,7 @@ public final class Hypernetwork implements AutoCloseable {
      * @param embeddings f32 [n, E] on the backend, as the text encoder gives them: L2-normalised, times sqrt(E)
      * @return n adapters in the order of the rows, each to be closed by the caller
      * @throws IllegalArgumentException if the embeddings have another width than the network was trained with
+     * @throws IllegalStateException if this is closed
      */
     public List<GeneratedLora> generate(Tensor embeddings) {
         int width = config.architecture().embedding();
@@ -80,6 +83,15 @@ public final class Hypernetwork implements AutoCloseable {
                     + "; HINT: was the encoder " + config.origin().embModel().orElse(config.origin().baseModel()) + "?");
         }
         HyperRows rows = HyperRows.of(config, Math.toIntExact(embeddings.rows()));
+        gate.enter();
+        try {
+            return generate(embeddings, rows);
+        } finally {
+            gate.leave();
+        }
+    }
+
+    private List<GeneratedLora> generate(Tensor embeddings, HyperRows rows) {
         List<GeneratedLora> adapters = new ArrayList<>();
         try (HyperActivations acts = HyperActivations.allocate(backend, config, rows)) {
             for (int i = 0; i < rows.descriptions(); i++) {
@@ -237,9 +249,9 @@ public final class Hypernetwork implements AutoCloseable {
         LayerNorm.forward(backend, out, x, weights.get(name + ".weight"), weights.get(name + ".bias"), NORM_EPS);
     }
 
-    /** Frees what this made on the backend; the weights stay their owner's. Harmless when called twice. */
+    /** Lets running calls end, then frees what this made on the backend; the weights stay their owner's. */
     @Override
     public void close() {
-        affine.close();
+        gate.close(affine::close);
     }
 }

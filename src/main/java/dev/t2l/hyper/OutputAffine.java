@@ -8,7 +8,6 @@ import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -39,7 +38,7 @@ final class OutputAffine implements AutoCloseable {
             }
         }
         Weights tensors = table.carve(backend::allocate);
-        values.forEach((name, v) -> backend.upload(tensors.get(name), MemorySegment.ofArray(v)));
+        values.forEach((name, v) -> backend.upload(tensors.get(name), Tensor.ofFloats(v, v.length).data()));
         return new OutputAffine(tensors);
     }
 

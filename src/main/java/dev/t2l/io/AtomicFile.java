@@ -12,7 +12,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /** A file written beside its target under a temporary name and moved there when it is whole. */
-final class AtomicFile {
+public final class AtomicFile {
     private static final long CHUNK = 1L << 26;
 
     /** Writes the content. */
@@ -43,7 +43,7 @@ final class AtomicFile {
         }
     }
 
-    static void write(Path target, byte[] content) {
+    public static void write(Path target, byte[] content) {
         write(target, channel -> put(channel, ByteBuffer.wrap(content)));
     }
 

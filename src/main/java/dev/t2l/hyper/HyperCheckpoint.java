@@ -1,0 +1,169 @@
+package dev.t2l.hyper;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.hyper.HyperConfig.Architecture;
+import dev.t2l.hyper.HyperConfig.Origin;
+import dev.t2l.hyper.HyperConfig.Target;
+import dev.t2l.hyper.HyperConfig.Training;
+import dev.t2l.hyper.HyperConfig.TrainingTask;
+import dev.t2l.io.FormatException;
+import dev.t2l.tensor.Projection;
+import dev.t2l.tensor.Weights;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A trained hypernetwork on disk, as published: a folder with {@code hypermod.pt} (or {@code hypermod.safetensors}),
+ * {@code args.yaml} and {@code adapter_config.json}. The tensors stay mapped until this is closed.
+ *
+ * <p>Rows of the type embedding belong to the modules in the order of the {@code heads.*} keys in the tensor file, whatever the
+ * lists in the two configuration files say. The {@code encoder_type} of args.yaml is ignored: the published code never used it.
+ */
+public final class HyperCheckpoint implements AutoCloseable {
+    private final HyperConfig config;
+    private final Weights weights;
+    private final HyperArgs args;
+    private final AdapterSettings settings;
+
+    private HyperCheckpoint(HyperConfig config, Weights weights, HyperArgs args, AdapterSettings settings) {
+        this.config = config;
+        this.weights = weights;
+        this.args = args;
+        this.settings = settings;
+    }
+
+    /**
+     * Loads a checkpoint.
+     *
+     * @param path the folder, or the tensor file in it
+     * @throws FormatException if a file breaks its format, or has a tensor too many, too few or of another shape than its
+     *     configuration says
+     * @throws java.io.UncheckedIOException if a file is missing or cannot be read
+     */
+    public static HyperCheckpoint load(Path path) {
+        return load(path, Optional.empty());
+    }
+
+    /**
+     * Loads a checkpoint whose type-embedding rows are known to be in another order than its heads.
+     *
+     * @param rowOrder the target modules, row by row
+     */
+    public static HyperCheckpoint load(Path path, List<Projection> rowOrder) {
+        return load(path, Optional.of(rowOrder));
+    }
+
+    private static HyperCheckpoint load(Path path, Optional<List<Projection>> rowOrder) {
+        Path file = Files.isDirectory(path) ? HyperTensorFile.in(path) : path;
+        HyperArgs args = HyperArgs.read(file.resolveSibling("args.yaml"));
+        AdapterSettings settings = AdapterSettings.read(file.resolveSibling("adapter_config.json"));
+        HyperTensorFile tensors = HyperTensorFile.open(file);
+        try {
+            HyperConfig config = config(tensors, args, settings, rowOrder);
+            tensors.check(config);
+            return new HyperCheckpoint(config, tensors.weights(), args, settings);
+        } catch (RuntimeException | Error e) {
+            tensors.weights().close();
+            throw e;
+        }
+    }
+
+    private static HyperConfig config(HyperTensorFile tensors, HyperArgs args, AdapterSettings settings, Optional<List<Projection>> rowOrder) {
+        List<Projection> heads = tensors.modules();
+        tensors.checkTargets(settings, heads);
+        List<Projection> order = rowOrder.orElse(heads);
+        if (order.size() != heads.size() || !new HashSet<>(order).equals(new HashSet<>(heads))) {
+            throw new IllegalArgumentException("the row order must name each of " + heads + " once, is " + order);
+        }
+        List<Target> targets = order.stream().map(tensors::target).toList();
+        try {
+            var architecture = new Architecture(args.flag("shared_AB_head"), args.flag("autoreg_gen"), args.flag("learnable_pos_emb"),
+                    args.integer("hypernet_latent_size", 128), args.integer("head_in_size", 512), tensors.embedding());
+            return new HyperConfig(architecture, settings.shape(tensors.layers()), targets, training(args), origin(args, settings));
+        } catch (IllegalArgumentException e) {
+            throw new FormatException(tensors.file().toAbsolutePath().getParent(), "args.yaml or adapter_config.json", e.getMessage(), e);
+        }
+    }
+
+    private static Training training(HyperArgs args) {
+        TrainingTask task = switch (args.text("training_task").orElse("sft")) {
+            case "sft" -> TrainingTask.SFT;
+            case "recon" -> TrainingTask.RECON;
+            case String other -> throw args.problem("training_task", "sft or recon", other);
+        };
+        return new Training(task, args.flag("pred_z_score"), args.flag("factorized"), args.number("delta_w_scaling", 10_000));
+    }
+
+    private static Origin origin(HyperArgs args, AdapterSettings settings) {
+        String base = settings.baseModel().or(() -> args.text("model_dir")).orElse("");
+        return new Origin(args.text("emb_model"), base, args.texts("train_ds_names"), args.flag("use_one_hot_task_emb"));
+    }
+
+    public HyperConfig config() {
+        return config;
+    }
+
+    /** All tensors by their published names, in the order of the file; owned by this. */
+    public Weights weights() {
+        return weights;
+    }
+
+    /** Number of trainable values. */
+    public long parameters() {
+        return HyperParameters.of(config).trainableCount();
+    }
+
+    /** The network on a backend; to be closed before this. */
+    public Hypernetwork network(Backend backend) {
+        return new Hypernetwork(config, weights, backend);
+    }
+
+    /**
+     * Writes {@code hypermod.safetensors}, {@code args.yaml} and {@code adapter_config.json}, each as a whole; loading the folder
+     * gives the same network, bit for bit.
+     *
+     * @throws IllegalArgumentException if the folder has a hypermod.pt already
+     */
+    public void save(Path folder) {
+        if (Files.exists(folder.resolve(HyperTensorFile.TORCH))) {
+            throw new IllegalArgumentException(folder + " holds a " + HyperTensorFile.TORCH + "; HINT: save to a folder of its own");
+        }
+        args.write(folder.resolve("args.yaml"));
+        settings.write(folder.resolve("adapter_config.json"));
+        HyperTensorFile.write(folder.resolve(HyperTensorFile.SAFETENSORS), weights, config);
+    }
+
+    /** What {@code t2l inspect} prints: names and values in order. */
+    public Map<String, Object> describe() {
+        var about = new LinkedHashMap<String, Object>();
+        about.put("variant", config.variant().name());
+        about.put("latent size", config.architecture().latent());
+        about.put("head input size", config.architecture().headIn());
+        about.put("embedding width", config.architecture().embedding());
+        about.put("text encoder", config.origin().embModel().orElse("the base model"));
+        about.put("base model", config.origin().baseModel());
+        about.put("layers", config.lora().layers());
+        about.put("rank", config.lora().rank());
+        about.put("scale", config.lora().scale());
+        about.put("targets in row order", config.targets().stream()
+                .map(t -> t.projection().peftName() + " " + t.in() + " -> " + t.out() + (t.headBias() ? "" : " (head without bias)")).toList());
+        about.put("trained by", config.training().task().name().toLowerCase(Locale.ROOT));
+        about.put("output", config.training().output().name().toLowerCase(Locale.ROOT));
+        about.put("training tasks", config.origin().trainTasks().size());
+        about.put("trainable parameters", parameters());
+        about.put("tensors", weights.tensors().size());
+        about.put("MiB", Math.round(weights.bytes() / 1048576.0 * 1000) / 1000.0);
+        return about;
+    }
+
+    @Override
+    public void close() {
+        weights.close();
+    }
+}

@@ -22,8 +22,7 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
     /**
      * Opens a Hugging Face folder (config.json, model.safetensors or shards with an index) or a GGUF file.
      *
-     * @throws dev.t2l.io.FormatException if a file breaks its format
-     * @throws IllegalArgumentException if a tensor is missing, misshapen or unknown
+     * @throws dev.t2l.io.FormatException if a file breaks its format, or a tensor is missing, misshapen or unknown
      */
     public static DecoderFile open(Path path, Backend backend) {
         return Files.isDirectory(path) ? folder(path, backend) : gguf(path, backend);
@@ -33,7 +32,7 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
         DecoderConfig config = config(path);
         SafeTensors file = SafeTensors.open(path);
         try {
-            var weights = HfDecoder.names(config.architecture()).read(path.toString(), file.weights(), config, backend::place);
+            var weights = HfDecoder.names(config.architecture()).read(path, file.weights(), config, backend::place);
             return new DecoderFile(config, weights, file::close);
         } catch (RuntimeException e) {
             file.close();
@@ -45,7 +44,7 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
         Gguf file = Gguf.open(path);
         try {
             DecoderConfig config = GgufDecoder.config(file);
-            var weights = GgufDecoder.names(config.architecture()).read(path.toString(), file.weights(), config, backend::place);
+            var weights = GgufDecoder.names(config.architecture()).read(path, file.weights(), config, backend::place);
             return new DecoderFile(config, weights, file::close);
         } catch (RuntimeException e) {
             file.close();

@@ -1,9 +1,11 @@
 package dev.t2l.model;
 
+import dev.t2l.io.FormatException;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -32,20 +34,20 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
     /**
      * @param source the file, for messages
      * @param place  makes a tensor usable by the backend
-     * @throws IllegalArgumentException naming the tensor
+     * @throws FormatException naming the tensor
      */
-    DecoderWeights read(String source, Weights file, DecoderConfig config, UnaryOperator<Tensor> place) {
+    DecoderWeights read(Path source, Weights file, DecoderConfig config, UnaryOperator<Tensor> place) {
         return new Reading(source, file, config, place).all();
     }
 
     private final class Reading {
-        private final String source;
+        private final Path source;
         private final Weights file;
         private final DecoderConfig config;
         private final UnaryOperator<Tensor> place;
         private final Set<String> used = new HashSet<>();
 
-        Reading(String source, Weights file, DecoderConfig config, UnaryOperator<Tensor> place) {
+        Reading(Path source, Weights file, DecoderConfig config, UnaryOperator<Tensor> place) {
             this.source = source;
             this.file = file;
             this.config = config;
@@ -62,8 +64,8 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
             Tensor head = config.tied() ? table : tensor(output, config.vocabulary(), config.hidden());
             List<String> unknown = file.tensors().keySet().stream().filter(name -> !used.contains(name) && !ignored.test(name)).toList();
             if (!unknown.isEmpty()) {
-                throw new IllegalArgumentException(source + ": " + unknown.size() + " tensors that a " + config.architecture()
-                        + " decoder does not have, first '" + unknown.getFirst() + "'");
+                throw new FormatException(source, "tensor '" + unknown.getFirst() + "'", "a " + config.architecture()
+                        + " decoder has no such tensor (" + unknown.size() + " like it)");
             }
             return new DecoderWeights(table, List.copyOf(layers), norm, head);
         }
@@ -92,14 +94,14 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
         private Tensor tensor(String name, long... shape) {
             Tensor found = file.tensors().get(name);
             if (found == null) {
-                throw new IllegalArgumentException(source + ": tensor '" + name + "' is missing");
+                throw new FormatException(source, "tensor '" + name + "'", "is missing");
             }
             if (!Arrays.equals(found.shape(), shape)) {
-                throw new IllegalArgumentException(source + ": tensor '" + name + "' should be " + Arrays.toString(shape) + ", is " + found);
+                throw new FormatException(source, "tensor '" + name + "'", "wanted " + Arrays.toString(shape) + ", found " + found);
             }
             if (!found.dtype().quantised() && found.dtype() != DType.F32 && found.dtype() != DType.F16 && found.dtype() != DType.BF16
                     && found.dtype() != DType.F64) {
-                throw new IllegalArgumentException(source + ": tensor '" + name + "' holds " + found.dtype() + "; wanted F32, F16, BF16, F64 or GGUF blocks");
+                throw new FormatException(source, "tensor '" + name + "'", "wanted F32, F16, BF16, F64 or GGUF blocks, found " + found.dtype());
             }
             used.add(name);
             return place.apply(found);

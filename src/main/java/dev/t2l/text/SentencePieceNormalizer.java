@@ -1,0 +1,54 @@
+package dev.t2l.text;
+
+import java.nio.charset.StandardCharsets;
+
+/**
+ * SentencePiece's {@code NormalizerSpec}: replaces characters by its table, then spaces by U+2581.
+ *
+ * @param characters             the table; null keeps every character
+ * @param addPrefix              a space before a text
+ * @param removeExtraWhitespaces no space at the ends, one between words
+ * @param escapeWhitespaces      U+2581 for a space
+ */
+record SentencePieceNormalizer(CharacterMap characters, boolean addPrefix, boolean removeExtraWhitespaces, boolean escapeWhitespaces) {
+    static final char SPACE = '\u2581';
+
+    /**
+     * @param text   a text or what lies between two added tokens of one
+     * @param atStart whether it gets the prefix, if texts get one
+     */
+    String apply(String text, boolean atStart) {
+        String mapped = characters == null ? text : characters.apply(text);
+        String spaced = removeExtraWhitespaces ? collapse(mapped) : mapped;
+        if (removeExtraWhitespaces && spaced.isEmpty() && !text.isEmpty()) {
+            return "";
+        }
+        String prefixed = addPrefix && atStart ? " " + spaced : spaced;
+        return escapeWhitespaces ? prefixed.replace(' ', SPACE) : prefixed;
+    }
+
+    private static String collapse(String text) {
+        StringBuilder out = new StringBuilder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            boolean afterSpace = out.isEmpty() || out.charAt(out.length() - 1) == ' ';
+            if (c != ' ' || !afterSpace) {
+                out.append(c);
+            }
+        }
+        int end = out.length();
+        while (end > 0 && (out.charAt(end - 1) == ' ' || out.charAt(end - 1) == SPACE)) {
+            end--;
+        }
+        return out.substring(0, end);
+    }
+
+    /** The bytes of a piece as read in a text. */
+    byte[] surface(String piece, boolean atStart) {
+        String text = piece;
+        if (atStart && (addPrefix || removeExtraWhitespaces) && !text.isEmpty() && text.charAt(0) == SPACE) {
+            text = text.substring(1);
+        }
+        return text.replace(SPACE, ' ').getBytes(StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,58 @@
+package dev.t2l.text;
+
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.function.IntPredicate;
+
+/**
+ * Token ids to text, one at a time, for one generation by one thread. Text is given out as soon as it is whole: the bytes of a character
+ * that spans tokens are held back until its last one. What {@link #next} and {@link #finish} return, joined, is
+ * {@link Tokenizer#decode(int[], boolean)} of the same ids. Bytes that can never become a character give U+FFFD, one for each
+ * longest start of a character, as Unicode recommends (chapter 3, "U+FFFD substitution of maximal subparts").
+ */
+public final class StreamingDecoder {
+    private final PieceText pieces;
+    private final IntPredicate skipped;
+    private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPLACE).onUnmappableCharacter(CodingErrorAction.REPLACE);
+    private byte[] held = new byte[0];
+    private boolean atStart = true;
+
+    StreamingDecoder(PieceText pieces, IntPredicate skipped) {
+        this.pieces = pieces;
+        this.skipped = skipped;
+    }
+
+    /** The text that this token completes; often a word, empty for part of a character or a skipped control token. */
+    public String next(int id) {
+        if (skipped.test(id)) {
+            return "";
+        }
+        byte[] bytes = pieces.bytes(id, atStart);
+        atStart = false;
+        return decode(bytes, false);
+    }
+
+    /** What was held back when the last token had come; the decoder then starts anew. */
+    public String finish() {
+        String rest = decode(new byte[0], true);
+        utf8.reset();
+        held = new byte[0];
+        atStart = true;
+        return rest;
+    }
+
+    private String decode(byte[] bytes, boolean last) {
+        ByteBuffer in = ByteBuffer.allocate(held.length + bytes.length).put(held).put(bytes).flip();
+        CharBuffer out = CharBuffer.allocate(in.remaining() + 1);
+        utf8.decode(in, out, last);
+        if (last) {
+            utf8.flush(out);
+        }
+        held = new byte[in.remaining()];
+        in.get(held);
+        return out.flip().toString();
+    }
+}

@@ -19,6 +19,11 @@ public sealed interface Encoder extends AutoCloseable permits BertEncoder, GteEn
         return EncoderLoader.load(folderOrGguf, backend);
     }
 
+    /** Whether the {@code config.json} of a folder says that it holds an encoder of a kind that {@link #load} knows. */
+    static boolean isEncoder(Path folder) {
+        return EncoderLoader.isEncoder(folder);
+    }
+
     /** Length of a hidden vector, E. */
     int width();
 

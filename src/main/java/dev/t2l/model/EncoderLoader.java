@@ -5,6 +5,7 @@ import dev.t2l.io.Gguf;
 import dev.t2l.io.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -15,6 +16,10 @@ final class EncoderLoader {
 
     static Encoder load(Path path, Backend backend) {
         return Files.isDirectory(path) ? fromFolder(path, backend) : fromGguf(path, backend);
+    }
+
+    static boolean isEncoder(Path folder) {
+        return List.of("bert", "new").contains(JsonConfig.read(folder.resolve("config.json")).text("model_type", ""));
     }
 
     private static Encoder fromFolder(Path folder, Backend backend) {

@@ -1,6 +1,7 @@
 package dev.t2l.model;
 
 import static dev.t2l.Golden.assertClose;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.t2l.EachBackend;
 import dev.t2l.backend.Activation;
@@ -97,6 +98,15 @@ class FormulaEncoderTest {
                     -0.2021503f, 1.4878571f, -0.7600214f, 0.8422678f, -0.3847274f, -0.5075187f, 0.3549207f, -1.5019315f, 0.5994022f, -1.2298353f);
             assertRow("mean", pooled(backend, encoder, Pooling.MEAN), 0, 0.6353847f, -1.5237546f, 1.7403420f, -0.8520031f, 1.0894788f, 0.7516481f,
                     -0.2007700f, 1.4838207f, -0.7709447f, 0.8342869f, -0.4000974f, -0.5139301f, 0.3349794f, -1.5047877f, 0.5947864f, -1.2366262f);
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> aTextHasTheSameBitsAloneAndInABatch() {
+        return each(FormulaEncoderTest::bert, (backend, encoder) -> {
+            float[] alone = hidden(backend, encoder, TokenBatch.of(SIX));
+            float[] together = hidden(backend, encoder, TokenBatch.of(new int[] {1}, new int[] {30, 20, 10}, SIX, new int[] {7, 7}));
+            assertArrayEquals(alone, Arrays.copyOfRange(together, 4 * H, 10 * H));
         });
     }
 

@@ -14,12 +14,7 @@ import java.util.stream.IntStream;
  */
 record BertWeights(Tensor words, Tensor positions, Tensor types, Affine norm, List<Layer> layers) {
 
-    /**
-     * @param query, key, value, attentionOutput [H, H]
-     * @param attentionNorm, outputNorm          [H]
-     * @param intermediate                       [I, H]
-     * @param output                             [H, I]
-     */
+    /** Query, key, value and attention output are [H, H], intermediate is [I, H], output [H, I], the norms [H]. */
     record Layer(Affine query, Affine key, Affine value, Affine attentionOutput, Affine attentionNorm, Affine intermediate, Affine output,
                  Affine outputNorm) {
     }

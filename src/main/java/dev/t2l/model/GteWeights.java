@@ -13,12 +13,7 @@ import java.util.stream.IntStream;
  */
 record GteWeights(Tensor words, Tensor types, Affine norm, List<Layer> layers) {
 
-    /**
-     * @param query, key, value, output [H, H]
-     * @param attentionNorm, mlpNorm    [H]
-     * @param up, gate                  [I, H], no bias
-     * @param down                      [H, I]
-     */
+    /** Query, key, value and output are [H, H], up and gate [I, H] without bias, down [H, I], the norms [H]. */
     record Layer(Affine query, Affine key, Affine value, Affine output, Affine attentionNorm, Affine up, Affine gate, Affine down, Affine mlpNorm) {
     }
 

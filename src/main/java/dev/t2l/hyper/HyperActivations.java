@@ -31,18 +31,20 @@ final class HyperActivations implements AutoCloseable {
         var arch = config.architecture();
         int d = arch.latent();
         var table = new TensorTable();
+        ids(table, "identity", rows.widestTable());
         ids(table, "layer_of_site", rows.sites());
         ids(table, "description_of_site", rows.sites());
         ids(table, "module_of_site", rows.sites());
         f32(table, "task.linear", rows.descriptions(), d / 2);
         f32(table, "task.norm", rows.descriptions(), d / 2);
+        f32(table, "depth.emb", rows.layers(), d / 4);
         f32(table, "depth.norm", rows.layers(), d / 4);
+        f32(table, "type.emb", rows.modules(), d / 4);
         f32(table, "type.norm", rows.modules(), d / 4);
         f32(table, "phi", rows.sites(), d);
         block(table, "mixer", rows.sites(), d, d, false);
         block(table, "mlp1", rows.sites(), d, d, true);
         if (arch.sharedAbHead()) {
-            ids(table, "first", 1);
             ids(table, "site_of_branch", rows.branches());
             ids(table, "factor_of_branch", rows.branches());
             f32(table, "out_emb", rows.modules() * 2, d);
@@ -68,6 +70,7 @@ final class HyperActivations implements AutoCloseable {
         ids(table, "rank_of_head_row", rows.headRows());
         f32(table, "rank", rows.headRows(), d);
         if (arch.learnablePosEmb()) {
+            f32(table, "pos.emb", rows.ranks(), d);
             f32(table, "pos.norm", rows.ranks(), d);
             f32(table, "pos.rows", rows.headRows(), d);
         } else {
@@ -102,6 +105,7 @@ final class HyperActivations implements AutoCloseable {
     /** Allocates the table and fills in the indices. */
     static HyperActivations allocate(Backend backend, HyperConfig config, HyperRows rows) {
         var a = new HyperActivations(table(config, rows).carve(backend::allocate));
+        a.upload(backend, "identity", rows.identity());
         a.upload(backend, "layer_of_site", rows.layerOfSite());
         a.upload(backend, "description_of_site", rows.descriptionOfSite());
         a.upload(backend, "module_of_site", rows.moduleOfSite());

@@ -11,7 +11,6 @@ import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -54,6 +53,7 @@ public final class HyperCheckpoint implements AutoCloseable {
      * Loads a checkpoint whose type-embedding rows are known to be in another order than its heads.
      *
      * @param rowOrder the target modules, row by row
+     * @throws IllegalArgumentException if it does not name each module with a head once
      */
     public static HyperCheckpoint load(Path path, List<Projection> rowOrder) {
         return load(path, Optional.of(rowOrder));
@@ -75,13 +75,9 @@ public final class HyperCheckpoint implements AutoCloseable {
     }
 
     private static HyperConfig config(HyperTensorFile tensors, HyperArgs args, AdapterSettings settings, Optional<List<Projection>> rowOrder) {
-        List<Projection> heads = tensors.modules();
-        tensors.checkTargets(settings, heads);
-        List<Projection> order = rowOrder.orElse(heads);
-        if (order.size() != heads.size() || !new HashSet<>(order).equals(new HashSet<>(heads))) {
-            throw new IllegalArgumentException("the row order must name each of " + heads + " once, is " + order);
-        }
-        List<Target> targets = order.stream().map(tensors::target).toList();
+        List<Projection> rows = tensors.rows(rowOrder);
+        tensors.checkTargets(settings, rows);
+        List<Target> targets = rows.stream().map(tensors::target).toList();
         try {
             var architecture = new Architecture(args.flag("shared_AB_head"), args.flag("autoreg_gen"), args.flag("learnable_pos_emb"),
                     args.integer("hypernet_latent_size", 128), args.integer("head_in_size", 512), tensors.embedding());

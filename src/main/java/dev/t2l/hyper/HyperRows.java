@@ -43,6 +43,15 @@ record HyperRows(int descriptions, int layers, int modules, int factors, int ran
         return (factor * descriptions + description) * layers * ranks;
     }
 
+    /** Rows of the largest table that is used whole. */
+    int widestTable() {
+        return Math.max(Math.max(layers, modules), ranks);
+    }
+
+    int[] identity() {
+        return ids(widestTable(), i -> i);
+    }
+
     int[] layerOfSite() {
         return ids(sites(), s -> s % layers);
     }

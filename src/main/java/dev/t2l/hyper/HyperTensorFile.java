@@ -4,6 +4,7 @@ import dev.t2l.hyper.HyperConfig.Target;
 import dev.t2l.hyper.HyperParameters.Parameter;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.SafeTensors;
+import dev.t2l.io.TorchArchive;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
@@ -20,13 +21,16 @@ import java.util.stream.Collectors;
 /**
  * A hypernetwork's tensors on disk, {@code hypermod.pt} or {@code hypermod.safetensors}, and what their names and shapes tell.
  *
- * @param recordedOrder the order of the heads, if the file states it
+ * @param statedOrder the modules in the order of their heads, if the file tells: the pickled order of a hypermod.pt, the
+ *     metadata of a safetensors file (whose header other tools sort)
  */
-record HyperTensorFile(Path file, Weights weights, Optional<List<String>> recordedOrder) {
+record HyperTensorFile(Path file, Weights weights, Optional<List<String>> statedOrder) {
     static final String TORCH = "hypermod.pt";
     static final String SAFETENSORS = "hypermod.safetensors";
     /** Metadata of our safetensors files: the heads' modules in the order of the type embedding, with commas between. */
     static final String ORDER = "heads";
+    private static final String HEAD = "heads.";
+    private static final String WEIGHT = ".weight";
 
     /** The checkpoint in a folder, which must hold exactly one. */
     static Path in(Path folder) {
@@ -38,10 +42,21 @@ record HyperTensorFile(Path file, Weights weights, Optional<List<String>> record
         return found.getFirst();
     }
 
-    /** Opens either format, by the file's ending. */
+    /** Opens a safetensors file, or else what torch.save wrote. */
     static HyperTensorFile open(Path file) {
-        SafeTensors tensors = SafeTensors.open(file);
-        return new HyperTensorFile(file, tensors.weights(), Optional.ofNullable(tensors.metadata().get(ORDER)).map(o -> List.of(o.split(","))));
+        if (file.getFileName().toString().endsWith(".safetensors")) {
+            SafeTensors tensors = SafeTensors.open(file);
+            return new HyperTensorFile(file, tensors.weights(), Optional.ofNullable(tensors.metadata().get(ORDER)).map(o -> List.of(o.split(","))));
+        }
+        Weights weights = TorchArchive.open(file).weights();
+        List<String> pickled = weights.tensors().keySet().stream().map(HyperTensorFile::moduleOfHead).flatMap(Optional::stream).toList();
+        return new HyperTensorFile(file, weights, Optional.of(pickled));
+    }
+
+    /** The module {@code m} of a tensor {@code heads.m.weight}. */
+    private static Optional<String> moduleOfHead(String tensor) {
+        boolean head = tensor.startsWith(HEAD) && tensor.endsWith(WEIGHT) && tensor.length() > HEAD.length() + WEIGHT.length();
+        return head ? Optional.of(tensor.substring(HEAD.length(), tensor.length() - WEIGHT.length())) : Optional.empty();
     }
 
     static void write(Path to, Weights weights, HyperConfig config) {
@@ -52,39 +67,47 @@ record HyperTensorFile(Path file, Weights weights, Optional<List<String>> record
     /**
      * The modules in the order of their rows in the type embedding.
      *
+     * @param chosen an order to take instead of the file's
      * @throws FormatException if a head is of no known module, or the file's order is not known
      */
-    List<Projection> modules() {
-        Map<String, Projection> heads = new LinkedHashMap<>();
-        for (String name : weights.tensors().keySet()) {
-            if (name.startsWith("heads.") && name.endsWith(".weight")) {
-                String module = name.substring("heads.".length(), name.length() - ".weight".length());
-                heads.put(module, Projection.byPeftName(module).orElseThrow(() -> problem(name, "a head of one of "
-                        + Arrays.stream(Projection.values()).map(Projection::peftName).toList(), "'" + module + "'")));
+    List<Projection> rows(Optional<List<Projection>> chosen) {
+        Map<String, Projection> heads = heads();
+        if (chosen.isPresent()) {
+            List<Projection> order = chosen.get();
+            if (order.size() != heads.size() || !heads.values().containsAll(order) || !order.containsAll(heads.values())) {
+                throw new IllegalArgumentException("the row order must name each of " + heads.keySet() + " once, is " + order);
             }
+            return List.copyOf(order);
         }
-        if (heads.isEmpty()) {
-            throw problem("heads.*.weight", "one for each target module", "none");
+        if (statedOrder.isEmpty() && heads.size() > 1) {
+            throw new FormatException(file, "metadata '" + ORDER + "'", "wanted the modules " + heads.keySet()
+                    + " in the order of the type embedding, found nothing; HINT: give the order, which is that of the heads in the hypermod.pt");
         }
-        if (recordedOrder.isEmpty()) {
-            return List.copyOf(heads.values());
-        }
-        List<String> order = recordedOrder.get();
-        if (order.size() != heads.size() || !heads.keySet().containsAll(order)) {
+        List<String> order = statedOrder.orElse(List.copyOf(heads.keySet()));
+        if (order.size() != heads.size() || !heads.keySet().containsAll(order) || !order.containsAll(heads.keySet())) {
             throw new FormatException(file, "metadata '" + ORDER + "'", "wanted " + heads.keySet() + " in the order of the type embedding, found " + order);
         }
         return order.stream().map(heads::get).toList();
     }
 
-    /** A module's features, from its offsets; a head has a bias if the file has it. */
-    Target target(Projection module) {
-        long in = matrices("AB_offset.A." + module.peftName()).dim(2);
-        long out = matrices("AB_offset.B." + module.peftName()).dim(1);
-        return new Target(module, Math.toIntExact(in), Math.toIntExact(out), weights.has("heads." + module.peftName() + ".bias"));
+    /** The modules with a head, by name, in the order of the file. */
+    private Map<String, Projection> heads() {
+        Map<String, Projection> heads = new LinkedHashMap<>();
+        for (String name : weights.tensors().keySet()) {
+            moduleOfHead(name).ifPresent(module -> heads.put(module, Projection.byPeftName(module).orElseThrow(() -> problem(name,
+                    "a head of one of " + Arrays.stream(Projection.values()).map(Projection::peftName).toList(), "'" + module + "'"))));
+        }
+        if (heads.isEmpty()) {
+            throw problem("heads.*.weight", "one for each target module", "none");
+        }
+        return heads;
     }
 
-    private Tensor matrices(String name) {
-        return ofRank(name, 3);
+    /** A module's features, from its offsets; a head has a bias if the file has it. */
+    Target target(Projection module) {
+        long in = ofRank("AB_offset.A." + module.peftName(), 3).dim(2);
+        long out = ofRank("AB_offset.B." + module.peftName(), 3).dim(1);
+        return new Target(module, Math.toIntExact(in), Math.toIntExact(out), weights.has("heads." + module.peftName() + ".bias"));
     }
 
     int embedding() {

@@ -134,18 +134,25 @@ public final class Hypernetwork implements AutoCloseable {
     /** Task, depth and type side by side: [sites, D]. */
     private Tensor phi(HyperActivations acts, Tensor embeddings) {
         Tensor task = acts.get("task.norm");
-        Tensor depth = acts.get("depth.norm");
-        Tensor type = acts.get("type.norm");
         linear(acts.get("task.linear"), embeddings, "task_encoder.mlp.0");
         norm(task, acts.get("task.linear"), "task_encoder.mlp.1");
-        norm(depth, weights.get("layer_depth_encoder.0.weight"), "layer_depth_encoder.1");
-        norm(type, weights.get("layer_type_encoder.0.weight"), "layer_type_encoder.1");
+        Tensor depth = normedTable(acts, "depth", "layer_depth_encoder");
+        Tensor type = normedTable(acts, "type", "layer_type_encoder");
 
         Tensor phi = acts.get("phi");
         Embedding.into(backend, phi, 0, task, acts.get("description_of_site"), 1);
         Embedding.into(backend, phi, task.cols(), depth, acts.get("layer_of_site"), 1);
         Embedding.into(backend, phi, task.cols() + depth.cols(), type, acts.get("module_of_site"), 1);
         return phi;
+    }
+
+    /** A learned table, each row normed: f32 of its shape. */
+    private Tensor normedTable(HyperActivations acts, String activation, String name) {
+        Tensor rows = acts.get(activation + ".emb");
+        Tensor table = weights.get(name + ".0.weight");
+        Embedding.forward(backend, rows, table, acts.get("identity").prefix(table.rows()), 1);
+        norm(acts.get(activation + ".norm"), rows, name + ".1");
+        return acts.get(activation + ".norm");
     }
 
     private Tensor mixer(HyperActivations acts, Tensor phi) {
@@ -155,11 +162,12 @@ public final class Hypernetwork implements AutoCloseable {
     /** Sites to branches: {@code x + LayerNorm(out_emb[module][A or B])}. */
     private Tensor addFactor(HyperActivations acts, Tensor x) {
         Tensor table = acts.get("out_emb");
+        Tensor first = acts.get("identity").prefix(1);
         int row = 0;
         for (Target t : config.targets()) {
             for (String factor : List.of(".A", ".B")) {
                 Tensor embedding = weights.get("out_emb." + t.projection().peftName() + factor);
-                Embedding.forward(backend, table.slice(row, row + 1), embedding.reshape(1, table.cols()), acts.get("first"), 1);
+                Embedding.forward(backend, table.slice(row, row + 1), embedding.reshape(1, table.cols()), first, 1);
                 row++;
             }
         }
@@ -173,8 +181,7 @@ public final class Hypernetwork implements AutoCloseable {
 
     /** Branches to head rows: {@code x + p[k]}, p the learned positions, through mlp2 where A and B share the head. */
     private Tensor addPosition(HyperActivations acts, Tensor x) {
-        Tensor p = acts.get("pos.norm");
-        norm(p, weights.get("pos_emb.0.weight"), "pos_emb.1");
+        Tensor p = normedTable(acts, "pos", "pos_emb");
         if (config.architecture().sharedAbHead()) {
             p = residual(acts.block("pos.mlp2"), p, "mlp2.mlp");
         }

@@ -12,6 +12,7 @@ import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -63,6 +64,12 @@ class HypernetworkGoldenTest {
                 if (i == 0 || HyperFamily.has(expected.weights(), prefix)) {
                     LoraWeights want = HyperFamily.adapter(expected.weights(), prefix, scale);
                     HyperFamily.assertClose(prefix, want, adapters.get(i).lora(), backend, about);
+                }
+            }
+            Path whole = folder.resolve("expected_adapter/adapter_model.safetensors");
+            if (Files.exists(whole)) {
+                try (SafeTensors peft = SafeTensors.open(whole)) {
+                    HyperFamily.assertClose("expected_adapter", HyperFamily.adapter(peft.weights(), "", scale), adapters.getFirst().lora(), backend, about);
                 }
             }
             adapters.forEach(GeneratedLora::close);

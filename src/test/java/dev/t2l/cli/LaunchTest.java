@@ -75,7 +75,8 @@ class LaunchTest {
         Files.writeString(source, """
                 class Tokens {
                     public static void main(String... args) throws Exception {
-                        try (var tokenizer = ai.djl.huggingface.tokenizers.HuggingFaceTokenizer.newInstance(java.nio.file.Path.of(args[0]))) {
+                        var options = java.util.Map.of("truncation", "false", "padding", "false");
+                        try (var tokenizer = ai.djl.huggingface.tokenizers.HuggingFaceTokenizer.newInstance(java.nio.file.Path.of(args[0]), options)) {
                             System.out.println(java.util.Arrays.toString(tokenizer.encode("one long sentence").getIds()));
                         }
                     }

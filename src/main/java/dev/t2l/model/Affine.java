@@ -6,7 +6,7 @@ import dev.t2l.tensor.Tensor;
  * The parameters of a dense product (weight [out, in], bias [out] or null) or of a layer norm (weight [d], bias [d]); any
  * float type, dense weights also block-quantised.
  */
-record Affine(Tensor weight, Tensor bias) {
+public record Affine(Tensor weight, Tensor bias) {
 
     /** Outputs {@code [from, to)} of a dense product: how packed projections are taken apart. */
     Affine rows(long from, long to) {

@@ -20,7 +20,7 @@ record BertWeights(Tensor words, Tensor positions, Tensor types, Affine norm, Li
     }
 
     /** By Hugging Face names. */
-    static BertWeights of(EncoderTensors tensors, BertConfig config) {
+    static BertWeights of(ModelTensors tensors, BertConfig config) {
         int h = config.hidden();
         int i = config.intermediate();
         var weights = new BertWeights(

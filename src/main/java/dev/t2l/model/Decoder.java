@@ -106,7 +106,7 @@ public final class Decoder {
     }
 
     private void project(Tensor y, Tensor x, int layer, Projection projection, LoraBatch lora) {
-        DecoderWeights.Dense dense = weights.layers().get(layer).at(projection);
+        Affine dense = weights.layers().get(layer).at(projection);
         LoraLinear.forward(backend, y, x, dense.weight(), dense.bias(), lora == null ? null : lora.at(layer, projection));
     }
 

@@ -32,7 +32,7 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
         DecoderConfig config = config(path);
         SafeTensors file = SafeTensors.open(path);
         try {
-            var weights = HfDecoder.names(config.architecture()).read(path, file.weights(), config, backend::place);
+            var weights = HfDecoder.names(config.architecture()).read(path, file.weights(), config, backend);
             return new DecoderFile(config, weights, file::close);
         } catch (RuntimeException e) {
             file.close();
@@ -44,7 +44,7 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
         Gguf file = Gguf.open(path);
         try {
             DecoderConfig config = GgufDecoder.config(file);
-            var weights = GgufDecoder.names(config.architecture()).read(path, file.weights(), config, backend::place);
+            var weights = GgufDecoder.names(config.architecture()).read(path, file.weights(), config, backend);
             return new DecoderFile(config, weights, file::close);
         } catch (RuntimeException e) {
             file.close();

@@ -1,26 +1,20 @@
 package dev.t2l.model;
 
-import dev.t2l.io.FormatException;
-import dev.t2l.tensor.DType;
+import dev.t2l.backend.Backend;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
-import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
- * What a file format calls a decoder's tensors, and the strict reading by these names: a missing, misshapen or unknown tensor
- * is refused.
+ * What a file format calls a decoder's tensors, and the reading by these names (see {@link ModelTensors}).
  *
  * @param layer             prefix of a layer, with %d
  * @param projection        path of a projection below a layer, without .weight
@@ -32,79 +26,48 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
         Predicate<String> ignored) {
 
     /**
-     * @param source the file, for messages
-     * @param place  makes a tensor usable by the backend
-     * @throws FormatException naming the tensor
+     * A decoder's weights.
+     *
+     * @param path of the file or folder, for messages
+     * @throws dev.t2l.io.FormatException naming the tensor
      */
-    DecoderWeights read(Path source, Weights file, DecoderConfig config, UnaryOperator<Tensor> place) {
-        return new Reading(source, file, config, place).all();
+    DecoderWeights read(Path path, Weights file, DecoderConfig config, Backend backend) {
+        var tensors = new ModelTensors(path, file.tensors(), new ModelTensors.Names() {
+            @Override
+            public String inFile(String name) {
+                return name;
+            }
+
+            @Override
+            public boolean ignored(String inFile) {
+                return ignored.test(inFile);
+            }
+        }, backend);
+        Tensor table = tensors.matrix(embedding, config.vocabulary(), config.hidden());
+        List<DecoderWeights.Layer> layers = IntStream.range(0, config.layers())
+                .mapToObj(l -> layer(tensors, String.format(Locale.ROOT, layer, l), config)).toList();
+        Tensor norm = tensors.vector(finalNorm, config.hidden());
+        Tensor head = config.tied() ? table : tensors.matrix(output, config.vocabulary(), config.hidden());
+        tensors.finish();
+        return new DecoderWeights(table, layers, norm, head);
     }
 
-    private final class Reading {
-        private final Path source;
-        private final Weights file;
-        private final DecoderConfig config;
-        private final UnaryOperator<Tensor> place;
-        private final Set<String> used = new HashSet<>();
-
-        Reading(Path source, Weights file, DecoderConfig config, UnaryOperator<Tensor> place) {
-            this.source = source;
-            this.file = file;
-            this.config = config;
-            this.place = place;
+    private DecoderWeights.Layer layer(ModelTensors tensors, String prefix, DecoderConfig config) {
+        Map<Projection, Affine> projections = new EnumMap<>(Projection.class);
+        for (Projection p : Projection.values()) {
+            String path = prefix + projection.apply(p);
+            Tensor weight = tensors.matrix(path + ".weight", config.out(p), config.in(p));
+            projections.put(p, new Affine(weight, tensors.has(path + ".bias") ? tensors.vector(path + ".bias", config.out(p)) : null));
         }
+        int headDim = config.attention().spec().headDim();
+        boolean headNorms = config.architecture().equals("qwen3");
+        return new DecoderWeights.Layer(projections, norm(tensors, prefix, attentionNorm, config.hidden()),
+                headNorms ? norm(tensors, prefix, queryNorm, headDim) : null, headNorms ? norm(tensors, prefix, keyNorm, headDim) : null,
+                norm(tensors, prefix, attentionPostNorm, config.hidden()), norm(tensors, prefix, mlpNorm, config.hidden()),
+                norm(tensors, prefix, mlpPostNorm, config.hidden()));
+    }
 
-        DecoderWeights all() {
-            Tensor table = tensor(embedding, config.vocabulary(), config.hidden());
-            var layers = new ArrayList<DecoderWeights.Layer>();
-            for (int l = 0; l < config.layers(); l++) {
-                layers.add(layer(String.format(Locale.ROOT, layer, l)));
-            }
-            Tensor norm = tensor(finalNorm, config.hidden());
-            Tensor head = config.tied() ? table : tensor(output, config.vocabulary(), config.hidden());
-            List<String> unknown = file.tensors().keySet().stream().filter(name -> !used.contains(name) && !ignored.test(name)).toList();
-            if (!unknown.isEmpty()) {
-                throw new FormatException(source, "tensor '" + unknown.getFirst() + "'", "a " + config.architecture()
-                        + " decoder has no such tensor (" + unknown.size() + " like it)");
-            }
-            return new DecoderWeights(table, List.copyOf(layers), norm, head);
-        }
-
-        private DecoderWeights.Layer layer(String prefix) {
-            Map<Projection, DecoderWeights.Dense> projections = new EnumMap<>(Projection.class);
-            for (Projection p : Projection.values()) {
-                String path = prefix + projection.apply(p);
-                Tensor weight = tensor(path + ".weight", config.out(p), config.in(p));
-                projections.put(p, new DecoderWeights.Dense(weight, optional(path + ".bias", config.out(p))));
-            }
-            int headDim = config.attention().spec().headDim();
-            boolean headNorms = config.architecture().equals("qwen3");
-            return new DecoderWeights.Layer(projections, tensor(prefix + attentionNorm + ".weight", config.hidden()),
-                    headNorms ? tensor(prefix + queryNorm + ".weight", headDim) : null,
-                    headNorms ? tensor(prefix + keyNorm + ".weight", headDim) : null,
-                    attentionPostNorm == null ? null : tensor(prefix + attentionPostNorm + ".weight", config.hidden()),
-                    tensor(prefix + mlpNorm + ".weight", config.hidden()),
-                    mlpPostNorm == null ? null : tensor(prefix + mlpPostNorm + ".weight", config.hidden()));
-        }
-
-        private Tensor optional(String name, long... shape) {
-            return file.has(name) ? tensor(name, shape) : null;
-        }
-
-        private Tensor tensor(String name, long... shape) {
-            Tensor found = file.tensors().get(name);
-            if (found == null) {
-                throw new FormatException(source, "tensor '" + name + "'", "is missing");
-            }
-            if (!Arrays.equals(found.shape(), shape)) {
-                throw new FormatException(source, "tensor '" + name + "'", "wanted " + Arrays.toString(shape) + ", found " + found);
-            }
-            if (!found.dtype().quantised() && found.dtype() != DType.F32 && found.dtype() != DType.F16 && found.dtype() != DType.BF16
-                    && found.dtype() != DType.F64) {
-                throw new FormatException(source, "tensor '" + name + "'", "wanted F32, F16, BF16, F64 or GGUF blocks, found " + found.dtype());
-            }
-            used.add(name);
-            return place.apply(found);
-        }
+    private static Tensor norm(ModelTensors tensors, String prefix, String name, int d) {
+        return name == null ? null : tensors.vector(prefix + name + ".weight", d);
     }
 }

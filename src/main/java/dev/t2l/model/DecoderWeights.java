@@ -14,10 +14,6 @@ import java.util.Map;
  */
 public record DecoderWeights(Tensor embedding, List<Layer> layers, Tensor finalNorm, Tensor output) {
 
-    /** {@code weight [out, in]}, {@code bias [out]} or null. */
-    public record Dense(Tensor weight, Tensor bias) {
-    }
-
     /**
      * One layer. Norms that an architecture lacks are null.
      *
@@ -28,10 +24,10 @@ public record DecoderWeights(Tensor embedding, List<Layer> layers, Tensor finalN
      * @param mlpNorm           [H], before the MLP
      * @param mlpPostNorm       [H], on the MLP's output (Gemma-2)
      */
-    public record Layer(Map<Projection, Dense> projections, Tensor attentionNorm, Tensor queryNorm, Tensor keyNorm,
+    public record Layer(Map<Projection, Affine> projections, Tensor attentionNorm, Tensor queryNorm, Tensor keyNorm,
             Tensor attentionPostNorm, Tensor mlpNorm, Tensor mlpPostNorm) {
 
-        Dense at(Projection projection) {
+        Affine at(Projection projection) {
             return projections.get(projection);
         }
     }

@@ -28,14 +28,14 @@ final class EncoderLoader {
             case "bert" -> {
                 BertConfig config = BertConfig.of(json);
                 yield guarded(SafeTensors.open(folder), file -> {
-                    var tensors = EncoderTensors.ofHuggingFace(folder, file.weights().tensors(), "bert.", backend);
+                    var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "bert.", backend);
                     return new BertEncoder(backend, config, BertWeights.of(tensors, config), file::close);
                 }, SafeTensors::close);
             }
             case "new" -> {
                 GteConfig config = GteConfig.of(json);
                 yield guarded(SafeTensors.open(folder), file -> {
-                    var tensors = EncoderTensors.ofHuggingFace(folder, file.weights().tensors(), "new.", backend);
+                    var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "new.", backend);
                     return new GteEncoder(backend, config, GteWeights.of(tensors, config), file::close);
                 }, SafeTensors::close);
             }
@@ -49,7 +49,7 @@ final class EncoderLoader {
                 throw file.problem("general.architecture", "wanted an encoder, 'bert', found '" + file.string("general.architecture") + "'");
             }
             BertConfig config = GgufBert.config(file);
-            var tensors = new EncoderTensors(path, file.weights().tensors(), GgufBert.NAMES, backend);
+            var tensors = new ModelTensors(path, file.weights().tensors(), GgufBert.NAMES, backend);
             return new BertEncoder(backend, config, BertWeights.of(tensors, config), file::close);
         }, Gguf::close);
     }

@@ -24,7 +24,7 @@ public final class GgufBert {
             "output.LayerNorm", "layer_output_norm");
     private static final String LAYERS = "encoder.layer.";
 
-    static final EncoderTensors.Names NAMES = new EncoderTensors.Names() {
+    static final ModelTensors.Names NAMES = new ModelTensors.Names() {
         @Override
         public String inFile(String name) {
             return ggufName(name).orElseThrow(() -> new IllegalArgumentException("GGUF has no name for the BERT tensor '" + name + "'"));

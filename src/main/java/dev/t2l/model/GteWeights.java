@@ -18,7 +18,7 @@ record GteWeights(Tensor words, Tensor types, Affine norm, List<Layer> layers) {
     }
 
     /** By Hugging Face names, with packed or separate query, key and value. */
-    static GteWeights of(EncoderTensors tensors, GteConfig config) {
+    static GteWeights of(ModelTensors tensors, GteConfig config) {
         int h = config.hidden();
         var weights = new GteWeights(
                 tensors.matrix("embeddings.word_embeddings.weight", config.vocabulary(), h),
@@ -29,14 +29,14 @@ record GteWeights(Tensor words, Tensor types, Affine norm, List<Layer> layers) {
         return weights;
     }
 
-    private static Layer layer(EncoderTensors tensors, String at, int h, int i) {
+    private static Layer layer(ModelTensors tensors, String at, int h, int i) {
         List<Affine> qkv = qkv(tensors, at + "attention.", h);
         var upGate = new Affine(tensors.matrix(at + "mlp.up_gate_proj.weight", 2L * i, h), null);
         return new Layer(qkv.get(0), qkv.get(1), qkv.get(2), tensors.dense(at + "attention.o_proj", h, h), tensors.norm(at + "attn_ln", h),
                 upGate.rows(0, i), upGate.rows(i, 2L * i), tensors.dense(at + "mlp.down_proj", h, i), tensors.norm(at + "mlp_ln", h));
     }
 
-    private static List<Affine> qkv(EncoderTensors tensors, String at, int h) {
+    private static List<Affine> qkv(ModelTensors tensors, String at, int h) {
         if (tensors.has(at + "qkv_proj.weight")) {
             Affine packed = tensors.dense(at + "qkv_proj", 3L * h, h);
             return List.of(packed.rows(0, h), packed.rows(h, 2L * h), packed.rows(2L * h, 3L * h));

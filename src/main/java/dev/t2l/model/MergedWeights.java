@@ -37,7 +37,7 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
         try {
             List<DecoderWeights.Layer> layers = new ArrayList<>(decoder.weights().layers());
             for (LoraWeights.Site site : sites) {
-                DecoderWeights.Dense dense = layers.get(site.layer()).at(site.projection());
+                Affine dense = layers.get(site.layer()).at(site.projection());
                 Tensor merged = copies.get(site.toString());
                 Tensor from = dense.weight();
                 for (LoraBatch.Entry entry : adapters) {
@@ -48,7 +48,7 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
                         from = merged;
                     }
                 }
-                layers.set(site.layer(), with(layers.get(site.layer()), site.projection(), new DecoderWeights.Dense(merged, dense.bias())));
+                layers.set(site.layer(), with(layers.get(site.layer()), site.projection(), new Affine(merged, dense.bias())));
             }
             DecoderWeights base = decoder.weights();
             return new MergedWeights(new DecoderWeights(base.embedding(), List.copyOf(layers), base.finalNorm(), base.output()), copies);
@@ -58,8 +58,8 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
         }
     }
 
-    private static DecoderWeights.Layer with(DecoderWeights.Layer layer, Projection projection, DecoderWeights.Dense dense) {
-        Map<Projection, DecoderWeights.Dense> projections = new EnumMap<>(layer.projections());
+    private static DecoderWeights.Layer with(DecoderWeights.Layer layer, Projection projection, Affine dense) {
+        Map<Projection, Affine> projections = new EnumMap<>(layer.projections());
         projections.put(projection, dense);
         return new DecoderWeights.Layer(projections, layer.attentionNorm(), layer.queryNorm(), layer.keyNorm(), layer.attentionPostNorm(),
                 layer.mlpNorm(), layer.mlpPostNorm());

@@ -13,10 +13,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The tensors of an encoder's file, asked for by the names of the Hugging Face modules. What is taken is checked and placed on the
- * backend; {@link #finish} refuses a file that holds more of the encoder than was taken.
+ * The tensors of a model's file, asked for by name. What is taken is checked and placed on the backend; {@link #finish} refuses a
+ * file that holds more of the model than was taken.
  */
-final class EncoderTensors {
+final class ModelTensors {
     private static final Set<DType> PLAIN = EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.F64);
     private static final String WORDS = "embeddings.word_embeddings.weight";
     /** Buffers that old files store; what they hold is computed. */
@@ -24,10 +24,10 @@ final class EncoderTensors {
 
     /** How a file names the tensors. */
     interface Names {
-        /** The name in the file of a tensor of the Hugging Face module. */
+        /** The name in the file of a tensor. */
         String inFile(String name);
 
-        /** Whether a tensor of the file is no part of the encoder: a head, a pooler, a buffer. */
+        /** Whether a tensor of the file is no part of the model: a head, a pooler, a buffer. */
         boolean ignored(String inFile);
     }
 
@@ -37,17 +37,17 @@ final class EncoderTensors {
     private final Backend backend;
     private final Set<String> taken = new HashSet<>();
 
-    EncoderTensors(Path file, Map<String, Tensor> tensors, Names names, Backend backend) {
+    ModelTensors(Path file, Map<String, Tensor> tensors, Names names, Backend backend) {
         this.file = file;
         this.tensors = tensors;
         this.names = names;
         this.backend = backend;
     }
 
-    /** Of safetensors: names as they are, or all behind the prefix that models with a head have: {@code "bert."}. */
-    static EncoderTensors ofHuggingFace(Path file, Map<String, Tensor> tensors, String optionalPrefix, Backend backend) {
+    /** Of an encoder's safetensors: names as they are, or all behind the prefix that models with a head have: {@code "bert."}. */
+    static ModelTensors ofHuggingFace(Path file, Map<String, Tensor> tensors, String optionalPrefix, Backend backend) {
         String prefix = !tensors.containsKey(WORDS) && tensors.containsKey(optionalPrefix + WORDS) ? optionalPrefix : "";
-        return new EncoderTensors(file, tensors, new Names() {
+        return new ModelTensors(file, tensors, new Names() {
             @Override
             public String inFile(String name) {
                 return prefix + name;
@@ -67,6 +67,10 @@ final class EncoderTensors {
 
     Tensor matrix(String name, long rows, long cols) {
         return take(name, rows, cols);
+    }
+
+    Tensor vector(String name, long d) {
+        return take(name, d);
     }
 
     /** A dense product: {@code name.weight} [out, in] and {@code name.bias} [out]. */
@@ -98,7 +102,7 @@ final class EncoderTensors {
         return backend.place(tensor);
     }
 
-    /** @throws FormatException if a tensor of the encoder itself was not taken: it would have changed the result */
+    /** @throws FormatException if a tensor of the model itself was not taken: it would have changed the result */
     void finish() {
         for (String name : tensors.keySet()) {
             if (!taken.contains(name) && !names.ignored(name)) {

@@ -4,7 +4,7 @@ import static java.lang.Math.max;
 import static java.lang.Math.min;
 
 import dev.t2l.tensor.Elements;
-import dev.t2l.tensor.Interleave;
+import dev.t2l.tensor.HeadRows;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -274,7 +274,7 @@ public final class JavaBackend extends HostBackend {
             for (int k = 0; k < low.length; k++) {
                 sum += low[k] * at(f.b(), o * low.length + k);
             }
-            long at = i * out + Interleave.rowOf(o, headDim);
+            long at = i * out + HeadRows.neighbour(o, headDim);
             set(y, at, (float) (at(y, at) + weight * sum));
         }
     }

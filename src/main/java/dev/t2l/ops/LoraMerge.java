@@ -2,7 +2,7 @@ package dev.t2l.ops;
 
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Elements;
-import dev.t2l.tensor.Interleave;
+import dev.t2l.tensor.HeadRows;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Tensor;
 import java.util.stream.LongStream;
@@ -28,7 +28,7 @@ public final class LoraMerge {
         double scale = (double) weight * pair.scale();
         LongStream.range(0, pair.out()).parallel().forEach(o -> {
             float[] row = new float[in];
-            long place = Interleave.rowOf(o, headDim);
+            long place = HeadRows.neighbour(o, headDim);
             Elements.readRow(w, place, row, 0);
             double[] sum = new double[in];
             for (int k = 0; k < pair.rank(); k++) {

@@ -12,6 +12,20 @@ public final class HeadRows {
     }
 
     /**
+     * Where row {@code row} of the order in halves lies in the order of neighbours; {@code row} itself if {@code headDim} is 0.
+     *
+     * @param headDim rows of a head, 2h
+     */
+    public static long neighbour(long row, int headDim) {
+        if (headDim == 0) {
+            return row;
+        }
+        long inHead = row % headDim;
+        int half = headDim / 2;
+        return row - inHead + inHead % half * 2 + inHead / half;
+    }
+
+    /**
      * From halves to neighbours: row {@code 2j + s} of a head was row {@code j + s*h}.
      *
      * @param rows  host tensor [heads * 2h, ...] of any type
@@ -31,12 +45,10 @@ public final class HeadRows {
             throw new IllegalArgumentException(rows + " has no whole number of row pairs in each of " + heads + " heads");
         }
         Tensor result = Tensor.allocate(arena, rows.dtype(), rows.shape());
-        long half = rows.dim(0) / heads / 2;
+        int headDim = Math.toIntExact(rows.dim(0) / heads);
         long stride = rows.bytes() / rows.dim(0);
         for (long row = 0; row < rows.dim(0); row++) {
-            long head = row / (2 * half) * 2 * half;
-            long inHead = row % (2 * half);
-            long neighbours = head + inHead % half * 2 + inHead / half;
+            long neighbours = neighbour(row, headDim);
             MemorySegment.copy(rows.data(), (interleave ? row : neighbours) * stride, result.data(), (interleave ? neighbours : row) * stride, stride);
         }
         return result;

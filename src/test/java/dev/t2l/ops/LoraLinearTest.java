@@ -9,7 +9,7 @@ import dev.t2l.EachBackend;
 import dev.t2l.backend.Backend;
 import dev.t2l.ops.LoraBatch.Entry;
 import dev.t2l.ops.LoraBatch.Weight;
-import dev.t2l.tensor.Interleave;
+import dev.t2l.tensor.HeadRows;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
@@ -58,14 +58,14 @@ class LoraLinearTest {
         float[] y = new float[(int) x.rows() * OUT];
         for (int i = 0; i < x.rows(); i++) {
             for (int o = 0; o < OUT; o++) {
-                double sum = dot(x, i, w, (int) Interleave.rowOf(o, headDim));
+                double sum = dot(x, i, w, (int) HeadRows.neighbour(o, headDim));
                 for (Entry e : rows.get(i)) {
                     LoraWeights.Pair pair = e.adapter().at(0, Projection.Q);
                     for (int k = 0; k < pair.rank(); k++) {
                         sum += e.weight().at(i, 0, Projection.Q) * pair.scale() * dot(x, i, pair.a(), k) * pair.b().getFloat((long) o * pair.rank() + k);
                     }
                 }
-                y[i * OUT + (int) Interleave.rowOf(o, headDim)] = (float) sum;
+                y[i * OUT + (int) HeadRows.neighbour(o, headDim)] = (float) sum;
             }
         }
         return y;

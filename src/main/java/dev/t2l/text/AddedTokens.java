@@ -16,6 +16,11 @@ final class AddedTokens {
     /** Whether a token may be read from {@code text[start, end)}. */
     interface Permission {
         boolean allows(AddedToken token, int start, int end);
+
+        /** Whether the token delimits parts of this prompt, so that it is never read where it is not allowed. */
+        default boolean isMarker(AddedToken token) {
+            return token.special();
+        }
     }
 
     private final Map<Character, List<AddedToken>> byFirstChar = new HashMap<>();

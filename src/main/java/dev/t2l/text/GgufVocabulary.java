@@ -98,13 +98,11 @@ final class GgufVocabulary {
         return new WordPieceTokenizer(vocabulary, vocabulary.added(), new BertNormalizer(lowerCase, lowerCase, true));
     }
 
-    /** End-of-turn tokens count as control tokens whatever the file says, so that no one can type them. */
     private SpecialIds special(boolean addBos, boolean addEos) {
         TreeSet<Integer> ends = new TreeSet<>();
         for (int id = 0; id < tokens.size(); id++) {
             boolean marked = types.get(id) == TokenType.CONTROL || types.get(id) == TokenType.USER_DEFINED;
             if (marked && SpecialIds.TURN_ENDS.contains(tokens.get(id))) {
-                types.set(id, TokenType.CONTROL);
                 ends.add(id);
             }
         }

@@ -7,4 +7,9 @@ interface PieceText {
      * @param atStart nothing has been decoded yet, where a SentencePiece word-start gives no space
      */
     byte[] bytes(int id, boolean atStart);
+
+    /** Whether the start lasts until a token gives some bytes; else any token ends it. */
+    default boolean startLastsUntilText() {
+        return false;
+    }
 }

@@ -1,6 +1,7 @@
 package dev.t2l.text;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /**
  * SentencePiece's {@code NormalizerSpec}: replaces characters by its table, then spaces by U+2581.
@@ -14,17 +15,28 @@ record SentencePieceNormalizer(CharacterMap characters, boolean addPrefix, boole
     static final char SPACE = '\u2581';
 
     /**
-     * @param text   a text or what lies between two added tokens of one
-     * @param atStart whether it gets the prefix, if texts get one
+     * @param text        a text or what lies between two control tokens of one
+     * @param atStart     whether it gets the prefix, if texts get one
+     * @param userDefined tokens that the table leaves alone
      */
-    String apply(String text, boolean atStart) {
-        String mapped = characters == null ? text : characters.apply(text);
+    String apply(String text, boolean atStart, List<AddedTokens.Match> userDefined) {
+        String mapped = characters == null ? text : map(text, userDefined);
         String spaced = removeExtraWhitespaces ? collapse(mapped) : mapped;
-        if (removeExtraWhitespaces && spaced.isEmpty() && !text.isEmpty()) {
+        if (text.isEmpty() || removeExtraWhitespaces && spaced.isEmpty()) {
             return "";
         }
         String prefixed = addPrefix && atStart ? " " + spaced : spaced;
         return escapeWhitespaces ? prefixed.replace(' ', SPACE) : prefixed;
+    }
+
+    private String map(String text, List<AddedTokens.Match> userDefined) {
+        StringBuilder mapped = new StringBuilder(text.length());
+        int done = 0;
+        for (AddedTokens.Match match : userDefined) {
+            mapped.append(characters.apply(text.substring(done, match.start()))).append(text, match.start(), match.end());
+            done = match.end();
+        }
+        return mapped.append(characters.apply(text.substring(done))).toString();
     }
 
     private static String collapse(String text) {

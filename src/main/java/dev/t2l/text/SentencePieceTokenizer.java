@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
@@ -81,32 +80,34 @@ final class SentencePieceTokenizer extends VocabularyTokenizer {
         return Integer.parseInt(token.substring(3, 5), 16);
     }
 
-    /** A prefix is due at the start and after a control token; a user-defined token counts as text. */
+    /** A text gets its prefix at the start and after a control token. User-defined tokens are found after normalising. */
     @Override
-    void encodeFragments(String text, List<AddedTokens.Match> matches, IntList out) {
+    void encodeText(String text, AddedTokens.Permission permission, IntList out) {
         boolean atStart = true;
         int done = 0;
-        for (AddedTokens.Match match : matches) {
-            boolean isText = !match.token().special();
-            if (match.start() > done || atStart && isText) {
-                encode(text.substring(done, match.start()), atStart, out);
-            }
+        for (AddedTokens.Match match : added().find(text, (token, start, end) -> permission.isMarker(token) && permission.allows(token, start, end))) {
+            encode(text.substring(done, match.start()), atStart, permission, out);
             out.add(match.token().id());
-            atStart = !isText;
+            atStart = match.token().special();
             done = match.end();
         }
-        if (done < text.length()) {
-            encode(text.substring(done), atStart, out);
+        encode(text.substring(done), atStart, permission, out);
+    }
+
+    private void encode(String raw, boolean atStart, AddedTokens.Permission permission, IntList out) {
+        AddedTokens.Permission wholePieces = (token, start, end) -> !token.special() && !permission.isMarker(token);
+        String text = normalizer.apply(raw, atStart, added().find(raw, wholePieces));
+        int done = 0;
+        for (AddedTokens.Match match : added().find(text, wholePieces)) {
+            encodePlain(text.substring(done, match.start()), out);
+            out.add(match.token().id());
+            done = match.end();
         }
+        encodePlain(text.substring(done), out);
     }
 
     @Override
     void encodePlain(String text, IntList out) {
-        encode(text, true, out);
-    }
-
-    private void encode(String raw, boolean atStart, IntList out) {
-        String text = normalizer.apply(raw, atStart);
         Map<String, Integer> unusedCuts = new HashMap<>();
         PairMerging merging = new PairMerging(text.length()) {
             @Override
@@ -168,14 +169,22 @@ final class SentencePieceTokenizer extends VocabularyTokenizer {
 
     @Override
     PieceText pieces() {
-        return (id, atStart) -> {
-            String token = vocabulary().tokens().get(id);
-            return switch (vocabulary().types().get(id)) {
-                case BYTE -> new byte[] {(byte) byteValue(token)};
-                case UNKNOWN -> unknownSurface;
-                case CONTROL -> token.getBytes(StandardCharsets.UTF_8);
-                case NORMAL, USER_DEFINED, UNUSED -> normalizer.surface(token, atStart);
-            };
+        return new PieceText() {
+            @Override
+            public byte[] bytes(int id, boolean atStart) {
+                String token = vocabulary().tokens().get(id);
+                return switch (vocabulary().types().get(id)) {
+                    case BYTE -> new byte[] {(byte) byteValue(token)};
+                    case UNKNOWN -> unknownSurface;
+                    case CONTROL -> token.getBytes(StandardCharsets.UTF_8);
+                    case NORMAL, USER_DEFINED, UNUSED -> normalizer.surface(token, atStart);
+                };
+            }
+
+            @Override
+            public boolean startLastsUntilText() {
+                return normalizer.removeExtraWhitespaces();
+            }
         };
     }
 }

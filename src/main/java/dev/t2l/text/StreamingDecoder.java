@@ -31,7 +31,7 @@ public final class StreamingDecoder {
             return "";
         }
         byte[] bytes = pieces.bytes(id, atStart);
-        atStart = false;
+        atStart &= bytes.length == 0 && pieces.startLastsUntilText();
         return decode(bytes, false);
     }
 

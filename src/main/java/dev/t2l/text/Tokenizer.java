@@ -4,8 +4,6 @@ import dev.t2l.io.FormatException;
 import dev.t2l.io.Gguf;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -69,33 +67,7 @@ public abstract sealed class Tokenizer implements AutoCloseable permits JsonToke
      * or which the template's own text uses as a marker, is never read where a character of it is data.
      */
     public final int[] encode(List<Segment> segments, boolean addSpecialTokens) {
-        String text = WellFormed.of(Segment.join(segments));
-        boolean[] data = new boolean[text.length()];
-        int at = 0;
-        Set<String> markers = new HashSet<>();
-        for (Segment segment : segments) {
-            int end = at + segment.text().length();
-            if (segment.template()) {
-                added.find(segment.text(), (token, s, e) -> isMarker(token)).forEach(match -> markers.add(match.token().content()));
-            } else {
-                Arrays.fill(data, at, end, true);
-            }
-            at = end;
-        }
-        return encode(text, addSpecialTokens, (token, start, end) -> !anyOf(data, start, end) || !token.special() && !markers.contains(token.content()));
-    }
-
-    private static boolean isMarker(AddedToken token) {
-        return token.content().startsWith("<") || token.content().startsWith("[");
-    }
-
-    private static boolean anyOf(boolean[] data, int start, int end) {
-        for (int i = start; i < end; i++) {
-            if (data[i]) {
-                return true;
-            }
-        }
-        return false;
+        return encode(WellFormed.of(Segment.join(segments)), addSpecialTokens, PromptPermission.of(segments, added));
     }
 
     /**
@@ -155,11 +127,10 @@ public abstract sealed class Tokenizer implements AutoCloseable permits JsonToke
 
     /** A decoder for one generation. */
     public final StreamingDecoder streamingDecoder(boolean skipSpecialTokens) {
-        PieceText pieces = pieces();
-        return new StreamingDecoder((id, atStart) -> {
+        return new StreamingDecoder(pieces(), id -> {
             checkId(id);
-            return pieces.bytes(id, atStart);
-        }, id -> skipSpecialTokens && isSpecial(id));
+            return skipSpecialTokens && isSpecial(id);
+        });
     }
 
     /** Number of ids; every id is below it. */

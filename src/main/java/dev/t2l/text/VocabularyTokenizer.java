@@ -1,7 +1,6 @@
 package dev.t2l.text;
 
 import java.util.Arrays;
-import java.util.List;
 import java.util.OptionalInt;
 
 /** A tokeniser over a {@link Vocabulary}, in plain Java. */
@@ -17,7 +16,7 @@ abstract sealed class VocabularyTokenizer extends Tokenizer permits BytePairToke
         return vocabulary;
     }
 
-    /** Ids of a text without added tokens. */
+    /** Ids of what lies between added tokens. */
     abstract void encodePlain(String text, IntList out);
 
     /** Type of the second text of a pair. */
@@ -25,9 +24,9 @@ abstract sealed class VocabularyTokenizer extends Tokenizer permits BytePairToke
         return 0;
     }
 
-    void encodeFragments(String text, List<AddedTokens.Match> matches, IntList out) {
+    void encodeText(String text, AddedTokens.Permission permission, IntList out) {
         int done = 0;
-        for (AddedTokens.Match match : matches) {
+        for (AddedTokens.Match match : added().find(text, permission)) {
             if (match.start() > done) {
                 encodePlain(text.substring(done, match.start()), out);
             }
@@ -45,7 +44,7 @@ abstract sealed class VocabularyTokenizer extends Tokenizer permits BytePairToke
         if (addSpecialTokens) {
             ids.addAll(special().prefix());
         }
-        encodeFragments(text, added().find(text, permission), ids);
+        encodeText(text, permission, ids);
         if (addSpecialTokens) {
             ids.addAll(special().suffix());
         }
@@ -96,6 +95,6 @@ abstract sealed class VocabularyTokenizer extends Tokenizer permits BytePairToke
     @Override
     public final boolean isSpecial(int id) {
         checkId(id);
-        return vocabulary.isControl(id);
+        return vocabulary.isControl(id) || special().endOfGeneration().contains(id);
     }
 }

@@ -7,6 +7,7 @@ import dev.t2l.hyper.HyperConfig.Target;
 import dev.t2l.hyper.HyperConfig.Training;
 import dev.t2l.hyper.HyperConfig.TrainingTask;
 import dev.t2l.io.FormatException;
+import dev.t2l.io.PeftConfig;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Weights;
 import java.nio.file.Files;
@@ -76,7 +77,7 @@ public final class HyperCheckpoint implements AutoCloseable {
 
     private static HyperConfig config(HyperTensorFile tensors, HyperArgs args, AdapterSettings settings, Optional<List<Projection>> rowOrder) {
         List<Projection> rows = tensors.rows(rowOrder);
-        tensors.checkTargets(settings, rows);
+        settings.checkTargets(rows, tensors.layers());
         List<Target> targets = rows.stream().map(tensors::target).toList();
         try {
             var architecture = new Architecture(args.flag("shared_AB_head"), args.flag("autoreg_gen"), args.flag("learnable_pos_emb"),
@@ -97,12 +98,17 @@ public final class HyperCheckpoint implements AutoCloseable {
     }
 
     private static Origin origin(HyperArgs args, AdapterSettings settings) {
-        String base = settings.baseModel().or(() -> args.text("model_dir")).orElse("");
+        String base = Optional.ofNullable(settings.peft().baseModel()).or(() -> args.text("model_dir")).orElse("");
         return new Origin(args.text("emb_model"), base, args.texts("train_ds_names"), args.flag("use_one_hot_task_emb"));
     }
 
     public HyperConfig config() {
         return config;
+    }
+
+    /** PEFT's configuration of the adapters that the network generates. */
+    public PeftConfig adapterConfig() {
+        return settings.peft();
     }
 
     /** All tensors by their published names, in the order of the file; owned by this. */

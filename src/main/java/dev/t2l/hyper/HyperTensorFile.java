@@ -11,7 +11,6 @@ import dev.t2l.tensor.Weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -150,17 +149,6 @@ record HyperTensorFile(Path file, Weights weights, Optional<List<String>> stated
     private static String flags(HyperConfig config) {
         var arch = config.architecture();
         return "args.yaml: shared_AB_head " + arch.sharedAbHead() + ", autoreg_gen " + arch.autoregGen() + ", learnable_pos_emb " + arch.learnablePosEmb();
-    }
-
-    /** Refuses an adapter_config.json whose modules are not those of the heads. */
-    void checkTargets(AdapterSettings settings, Collection<Projection> heads) {
-        settings.targetModules().ifPresent(names -> {
-            List<String> modules = heads.stream().map(Projection::peftName).sorted().toList();
-            if (!names.stream().sorted().toList().equals(modules)) {
-                throw new FormatException(settings.file(), "key 'target_modules'", "wanted the modules of the heads in " + file.getFileName() + ", "
-                        + modules + ", found " + names);
-            }
-        });
     }
 
     private FormatException problem(String tensor, String wanted, String found) {

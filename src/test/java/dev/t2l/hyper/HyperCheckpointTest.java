@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 import dev.t2l.Golden;
 import dev.t2l.backend.Backend;
 import dev.t2l.io.FormatException;
+import dev.t2l.io.PeftAdapter;
 import dev.t2l.io.SafeTensors;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Elements;
@@ -152,7 +153,7 @@ class HyperCheckpointTest {
 
     @Test
     void anotherRank() throws IOException {
-        replace("adapter_config.json", "\"r\" : 4", "\"r\" : 2");
+        replace("adapter_config.json", "\"r\": 4", "\"r\": 2");
         refused("AB_offset", "wanted", "[3, 2, 32]", "[3, 4, 32]");
     }
 
@@ -189,13 +190,22 @@ class HyperCheckpointTest {
     @Test
     void modulesThatAdapterConfigDoesNotTarget() throws IOException {
         replace("adapter_config.json", "\"q_proj\"", "\"k_proj\"");
-        refused("target_modules", "k_proj", "q_proj");
+        refused("target_modules", "[q_proj, v_proj]", "q_proj of layer 0 is none");
+        replace("adapter_config.json", "\"k_proj\"", "\"k_proj\", \"q_proj\"");
+        refused("target_modules", "k_proj of layer 0 is a target");
+        replace("adapter_config.json", "\"k_proj\", ", "");
+        HyperCheckpoint.load(saved).close();
+        replace("adapter_config.json", "\"layers_to_transform\": null", "\"layers_to_transform\": [0, 1]");
+        refused("target_modules", "q_proj of layer 2 is none");
     }
 
     @Test
     void adaptersThatNoHypernetworkEmits() throws IOException {
-        replace("adapter_config.json", "\"use_dora\" : false", "\"use_dora\" : true");
+        replace("adapter_config.json", "\"use_dora\": false", "\"use_dora\": true");
         refused("use_dora", "true");
+        replace("adapter_config.json", "\"use_dora\": true", "\"use_dora\": false");
+        replace("adapter_config.json", "\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 2}");
+        refused("rank_pattern", "q_proj=2");
     }
 
     @Test
@@ -228,6 +238,21 @@ class HyperCheckpointTest {
             network.close();
             network.close();
             assertThrows(IllegalStateException.class, () -> network.generate(fitting));
+        }
+    }
+
+    @Test
+    void generatedAdaptersAreSavedForPeft() {
+        Path adapter = temporary.resolve("adapter");
+        try (Backend backend = Backend.open("java"); HyperCheckpoint checkpoint = HyperCheckpoint.load(L_ORDER);
+                Hypernetwork network = checkpoint.network(backend)) {
+            int width = checkpoint.config().architecture().embedding();
+            try (GeneratedLora generated = network.generate(Tensor.ofFloats(new float[width], 1, width)).getFirst()) {
+                PeftAdapter.write(adapter, generated.lora(), checkpoint.adapterConfig(), DType.F32);
+                PeftAdapter read = PeftAdapter.read(adapter);
+                assertEquals(checkpoint.config().lora().scale(), read.weights().at(0, Projection.Q).scale());
+                HyperFamily.assertSameBits(generated.lora(), read.weights(), backend);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.t2l.EachBackend;
 import dev.t2l.Golden;
 import dev.t2l.backend.Backend;
+import dev.t2l.io.PeftAdapter;
 import dev.t2l.io.SafeTensors;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
@@ -66,11 +67,10 @@ class HypernetworkGoldenTest {
                     HyperFamily.assertClose(prefix, want, adapters.get(i).lora(), backend, about);
                 }
             }
-            Path whole = folder.resolve("expected_adapter/adapter_model.safetensors");
-            if (Files.exists(whole)) {
-                try (SafeTensors peft = SafeTensors.open(whole)) {
-                    HyperFamily.assertClose("expected_adapter", HyperFamily.adapter(peft.weights(), "", scale), adapters.getFirst().lora(), backend, about);
-                }
+            Path whole = folder.resolve("expected_adapter");
+            if (Files.isDirectory(whole)) {
+                PeftAdapter peft = PeftAdapter.read(whole);
+                HyperFamily.assertClose("expected_adapter", peft.weights(), adapters.getFirst().lora(), backend, about);
             }
             adapters.forEach(GeneratedLora::close);
         }

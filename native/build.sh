@@ -1,0 +1,87 @@
+#!/bin/sh
+# Builds the library of CPU kernels: native/build.sh TARGET_FOLDER writes TARGET_FOLDER/<os>-<arch>/libt2l.so (.dylib on macOS).
+# Every kernel source is compiled once per instruction set. Nothing is done when sources, flags and compiler are unchanged.
+# Without a compiler, or elsewhere than on Linux and macOS, one line says so and the Java backend remains.
+set -eu
+cd "$(dirname "$0")"
+target=${1:?target folder}
+
+case $(uname -s) in
+    Linux) os=linux suffix=so shared='-shared -Wl,-soname,libt2l.so -Wl,-z,noexecstack' ;;
+    Darwin) os=macos suffix=dylib shared='-dynamiclib -install_name @rpath/libt2l.dylib' ;;
+    *) echo "native/build.sh: no native kernels for $(uname -s); the Java backend will be used"; exit 0 ;;
+esac
+case $(uname -m) in
+    x86_64 | amd64) arch=x86_64 sets='baseline avx2 avx512' ;;
+    aarch64 | arm64) arch=aarch64 sets=baseline ;;
+    *) echo "native/build.sh: no native kernels for $(uname -m); the Java backend will be used"; exit 0 ;;
+esac
+
+compiler=
+for candidate in ${CC:+"$CC"} cc gcc clang; do
+    if command -v "$candidate" > /dev/null 2>&1; then
+        compiler=$candidate
+        break
+    fi
+done
+if [ -z "$compiler" ]; then
+    echo 'native/build.sh: no C compiler (CC, cc, gcc, clang); the Java backend will be used'
+    exit 0
+fi
+if ! printf '#include <pthread.h>\n#include <math.h>\n' | "$compiler" -x c -E - > /dev/null 2>&1; then
+    echo "native/build.sh: $compiler finds no C library headers; the Java backend will be used"
+    exit 0
+fi
+
+flags='-std=gnu11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -Wall -Wextra'
+once='dispatch pool'
+kernels='vtable gather scatter meanrows add activation rmsnorm layernorm l2normalise linear lora lorafactor rope attention'
+
+set_flags() {
+    case $1 in
+        avx2) echo '-mavx2 -mfma -mf16c' ;;
+        avx512) echo '-mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni' ;;
+    esac
+}
+
+digest() {
+    if command -v sha256sum > /dev/null 2>&1; then sha256sum; else shasum -a 256; fi
+}
+
+folder=$target/$os-$arch
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+library=$folder/libt2l.$suffix
+stamp=$target/../native-objects/$os-$arch.sha256
+key=$({ cat ./*.c ./*.h build.sh; echo "$flags"; "$compiler" --version; uname -sm; } | digest)
+if [ -f "$library" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ]; then
+    exit 0
+fi
+
+objects=$target/../native-objects/$os-$arch
+rm -rf "$objects"
+mkdir -p "$objects"
+
+jobs=''
+compile() { # object, source, flags
+    object=$1 source=$2
+    shift 2
+    "$compiler" $flags "$@" -c "$source" -o "$objects/$object.o" &
+    jobs="$jobs $!"
+}
+for source in $once; do
+    compile "$source" "$source.c"
+done
+for set in $sets; do
+    for source in $kernels; do
+        # shellcheck disable=SC2046
+        compile "$source-$set" "$source.c" -DT2L_SET="$set" $(set_flags "$set")
+    done
+done
+for job in $jobs; do
+    wait "$job" || { echo 'native/build.sh: compilation failed' >&2; exit 1; }
+done
+# shellcheck disable=SC2086
+"$compiler" $shared "$objects"/*.o -o "$library.new" -lpthread -lm
+mv "$library.new" "$library"
+echo "$key" > "$stamp"

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Builds the library of CPU kernels: native/build.sh TARGET_FOLDER writes TARGET_FOLDER/<os>-<arch>/libt2l.so (.dylib on macOS).
+# Builds the library of CPU kernels: native/build.sh TARGET writes TARGET/classes/native/<os>-<arch>/libt2l.so (.dylib on macOS).
 # Every kernel source is compiled once per instruction set. Nothing is done when sources, flags and compiler are unchanged.
 # Without a compiler, or elsewhere than on Linux and macOS, one line says so and the Java backend remains.
 set -eu
-cd "$(dirname "$0")"
 target=${1:?target folder}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
+cd "$(dirname "$0")"
 
 case $(uname -s) in
     Linux) os=linux suffix=so shared='-shared -Wl,-soname,libt2l.so -Wl,-z,noexecstack' ;;
@@ -48,19 +50,16 @@ digest() {
     if command -v sha256sum > /dev/null 2>&1; then sha256sum; else shasum -a 256; fi
 }
 
-folder=$target/$os-$arch
-mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
-library=$folder/libt2l.$suffix
-stamp=$target/../native-objects/$os-$arch.sha256
+library=$target/classes/native/$os-$arch/libt2l.$suffix
+objects=$target/native/$os-$arch
+stamp=$objects.sha256
 key=$({ cat ./*.c ./*.h build.sh; echo "$flags"; "$compiler" --version; uname -sm; } | digest)
 if [ -f "$library" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ]; then
     exit 0
 fi
 
-objects=$target/../native-objects/$os-$arch
 rm -rf "$objects"
-mkdir -p "$objects"
+mkdir -p "$objects" "$(dirname "$library")"
 
 jobs=''
 compile() { # object, source, flags
@@ -78,9 +77,11 @@ for set in $sets; do
         compile "$source-$set" "$source.c" -DT2L_SET="$set" $(set_flags "$set")
     done
 done
+failed=
 for job in $jobs; do
-    wait "$job" || { echo 'native/build.sh: compilation failed' >&2; exit 1; }
+    wait "$job" || failed=1
 done
+[ -z "$failed" ] || { echo 'native/build.sh: compilation failed' >&2; exit 1; }
 # shellcheck disable=SC2086
 "$compiler" $shared "$objects"/*.o -o "$library.new" -lpthread -lm
 mv "$library.new" "$library"

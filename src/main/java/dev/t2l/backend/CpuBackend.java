@@ -238,9 +238,13 @@ public final class CpuBackend extends HostBackend {
         long out = w.rows();
         try (Arena arena = Arena.ofConfined()) {
             Tensor tile = Tensor.allocate(arena, DType.F32, Math.min(UNPACKED_ROWS, out), w.cols());
+            float[] values = new float[Math.toIntExact(tile.elements())];
             for (long from = 0; from < out; from += UNPACKED_ROWS) {
-                long rows = Math.min(UNPACKED_ROWS, out - from);
-                unpack(w, from, (int) rows, tile);
+                long first = from;
+                int rows = (int) Math.min(UNPACKED_ROWS, out - from);
+                int cols = (int) w.cols();
+                IntStream.range(0, rows).parallel().forEach(r -> Elements.readRow(w, first + r, values, r * cols));
+                MemorySegment.copy(values, 0, tile.data(), ValueLayout.JAVA_FLOAT_UNALIGNED, 0, rows * cols);
                 linear(y, from, x, tile.prefix(rows, w.cols()), b == null ? null : b.slice(from, from + rows));
             }
         }
@@ -256,16 +260,6 @@ public final class CpuBackend extends HostBackend {
             throw unexpected(t);
         }
         finish("linear", result, y, x, w, bias, null);
-    }
-
-    private static void unpack(Tensor w, long from, int rows, Tensor tile) {
-        int cols = Math.toIntExact(w.cols());
-        MemorySegment to = tile.data();
-        IntStream.range(0, rows).parallel().forEach(r -> {
-            float[] row = new float[cols];
-            Elements.readRow(w, from + r, row, 0);
-            MemorySegment.copy(row, 0, to, ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * r * cols, cols);
-        });
     }
 
     @Override

@@ -18,7 +18,7 @@ final class CpuKernels {
     static final MethodHandle BEST_ISA = bind("best_isa", FunctionDescriptor.of(JAVA_INT));
     static final MethodHandle OPEN = bind("open", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_INT));
 
-    static final MethodHandle GATHER = kernel("gather", "ALLAILALF");
+    static final MethodHandle GATHER = kernel("gather", "ALLAILLALF");
     static final MethodHandle SCATTER = kernel("scatter", "ALAALL");
     static final MethodHandle MEAN_ROWS = kernel("mean_rows", "AALLAL");
     static final MethodHandle ADD = kernel("add", "AALF");

@@ -1,0 +1,123 @@
+package dev.t2l.backend;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.t2l.tensor.Elements;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
+
+/**
+ * Seeded inputs for kernel tests, and the comparison of the native kernels with {@link JavaBackend}, the oracle.
+ * Sizes in the tests are odd, and on both sides of 4, 8 and 16 lanes, so that every vector loop has and has no remainder.
+ */
+final class KernelData {
+    private final SplittableRandom random = new SplittableRandom(42);
+
+    /** The native backend at an instruction set; the test is skipped, by name, where the processor lacks it. */
+    static CpuBackend cpu(Isa isa, int threads) {
+        try {
+            Isa best = CpuBackend.best();
+            assumeTrue(isa.compareTo(best) <= 0, () -> "this processor has no " + isa.label());
+        } catch (BackendUnavailableException e) {
+            assumeTrue(false, e.getMessage());
+        }
+        return CpuBackend.open(isa, threads);
+    }
+
+    /** Runs {@code kernel} into a copy of {@code out} on both backends and compares. */
+    static void compare(Isa isa, Tensor out, double tolerance, BiConsumer<Backend, Tensor> kernel) {
+        try (Backend java = new JavaBackend(); Backend cpu = cpu(isa, 2)) {
+            Tensor want = copy(out);
+            Tensor got = copy(out);
+            kernel.accept(java, want);
+            kernel.accept(cpu, got);
+            assertClose(want.toFloats(), got.toFloats(), tolerance);
+        }
+    }
+
+    /** {@code |got - want| <= tolerance * (|want| + 0.01 * the largest |want|)}; a NaN fails. */
+    static void assertClose(float[] want, float[] got, double tolerance) {
+        float largest = 0;
+        for (float w : want) {
+            largest = Math.max(largest, Math.abs(w));
+        }
+        for (int i = 0; i < want.length; i++) {
+            int place = i;
+            assertTrue(Math.abs((double) got[i] - want[i]) <= tolerance * (Math.abs(want[i]) + 0.01 * largest),
+                    () -> "value " + place + " is " + got[place] + ", wanted " + want[place]);
+        }
+    }
+
+    static Tensor copy(Tensor t) {
+        Tensor copy = Tensor.allocate(Arena.ofAuto(), t.dtype(), t.shape());
+        MemorySegment.copy(t.data(), 0, copy.data(), 0, t.bytes());
+        return copy;
+    }
+
+    static Tensor zeros(long... shape) {
+        return Tensor.allocate(Arena.ofAuto(), DType.F32, shape);
+    }
+
+    Tensor normal(long... shape) {
+        Tensor t = zeros(shape);
+        for (long i = 0; i < t.elements(); i++) {
+            t.setFloat(i, (float) random.nextGaussian());
+        }
+        return t;
+    }
+
+    Tensor ints(int from, int to, long... shape) {
+        Tensor t = Tensor.allocate(Arena.ofAuto(), DType.I32, shape);
+        for (long i = 0; i < t.elements(); i++) {
+            t.setInt(i, random.nextInt(from, to));
+        }
+        return t;
+    }
+
+    /** Random weights of any type, at an odd address, as in a mapped file. */
+    Tensor weights(DType type, long... shape) {
+        long bytes = type.bytes(Tensor.elements(shape));
+        MemorySegment data = Arena.ofAuto().allocate(bytes + 1, 64).asSlice(1);
+        long blocks = bytes / type.blockBytes();
+        for (long b = 0; b < blocks; b++) {
+            if (type.quantised()) {
+                randomBlock(type, data, b * type.blockBytes());
+            } else {
+                set(type, data, b, (float) random.nextGaussian());
+            }
+        }
+        return Tensor.of(type, data, shape);
+    }
+
+    private static void set(DType type, MemorySegment data, long i, float value) {
+        switch (type) {
+            case F64 -> data.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, i * 8, value);
+            case F32 -> data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, i * 4, value);
+            case F16 -> data.set(ValueLayout.JAVA_SHORT_UNALIGNED, i * 2, Float.floatToFloat16(value));
+            case BF16 -> data.set(ValueLayout.JAVA_SHORT_UNALIGNED, i * 2, Elements.floatToBfloat16(value));
+            default -> throw new IllegalArgumentException(type.toString());
+        }
+    }
+
+    /** Random bytes, drawn again until the block's values are of ordinary size: its scales are among the bytes. */
+    private void randomBlock(DType type, MemorySegment data, long at) {
+        float[] values = new float[type.blockSize()];
+        float largest;
+        do {
+            byte[] bytes = new byte[type.blockBytes()];
+            random.nextBytes(bytes);
+            MemorySegment.copy(bytes, 0, data, ValueLayout.JAVA_BYTE, at, bytes.length);
+            Elements.read(type, data, at, values, 0, values.length);
+            largest = 0;
+            for (float v : values) {
+                largest = Float.isFinite(v) ? Math.max(largest, Math.abs(v)) : Float.POSITIVE_INFINITY;
+            }
+        } while (largest < 0.25 || largest > 16);
+    }
+}

@@ -62,6 +62,11 @@ final class StrictJson {
         }
     }
 
+    /** Any document. */
+    static JsonNode parse(String text) throws IOException {
+        return MAPPER.readTree(text);
+    }
+
     /** Decodes strictly: no byte is replaced. */
     static String utf8(byte[] bytes) throws CharacterCodingException {
         return StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT)

@@ -211,7 +211,7 @@ public final class JavaBackend extends HostBackend {
         int n = (int) x.rows();
         int in = (int) w.cols();
         long out = w.rows();
-        float[] xs = x.toFloats();
+        double[] xs = doubles(x.toFloats());
         float[] b = bias == null ? null : bias.toFloats();
         long chunks = (out + LINEAR_CHUNK - 1) / LINEAR_CHUNK;
         parallel(chunks, n * out * in, c -> {
@@ -226,20 +226,29 @@ public final class JavaBackend extends HostBackend {
         });
     }
 
-    private static double dot(float[] x, int offset, float[] w, int n) {
+    private static double[] doubles(float[] values) {
+        double[] wide = new double[values.length];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = values[i];
+        }
+        return wide;
+    }
+
+    /** In four sums, for the processor's sake. */
+    private static double dot(double[] x, int offset, float[] w, int n) {
         double s0 = 0;
         double s1 = 0;
         double s2 = 0;
         double s3 = 0;
         int j = 0;
         for (; j + 3 < n; j += 4) {
-            s0 += (double) x[offset + j] * w[j];
-            s1 += (double) x[offset + j + 1] * w[j + 1];
-            s2 += (double) x[offset + j + 2] * w[j + 2];
-            s3 += (double) x[offset + j + 3] * w[j + 3];
+            s0 += x[offset + j] * w[j];
+            s1 += x[offset + j + 1] * w[j + 1];
+            s2 += x[offset + j + 2] * w[j + 2];
+            s3 += x[offset + j + 3] * w[j + 3];
         }
         for (; j < n; j++) {
-            s0 += (double) x[offset + j] * w[j];
+            s0 += x[offset + j] * w[j];
         }
         return s0 + s1 + (s2 + s3);
     }
@@ -248,7 +257,7 @@ public final class JavaBackend extends HostBackend {
     public void lora(Tensor y, Tensor x, LoraRows rows) {
         int perRow = (int) rows.slots().cols();
         parallel(x.rows(), x.rows() * (x.cols() + y.cols()) * 8L, i -> {
-            float[] in = row(x, i);
+            double[] in = doubles(row(x, i));
             for (int s = 0; s < perRow; s++) {
                 int slot = rows.slots().getInt((long) i * perRow + s);
                 if (slot < 0) {
@@ -263,7 +272,7 @@ public final class JavaBackend extends HostBackend {
         });
     }
 
-    private static void addLora(Tensor y, long i, float[] x, LoraRows.Factor f, float weight, int headDim) {
+    private static void addLora(Tensor y, long i, double[] x, LoraRows.Factor f, float weight, int headDim) {
         double[] low = new double[f.rank()];
         for (int k = 0; k < low.length; k++) {
             low[k] = dot(x, 0, row(f.a(), k), x.length);

@@ -26,9 +26,11 @@ public final class Blocks {
             throw new IllegalArgumentException(n + " elements are no whole number of " + dtype + " blocks of " + dtype.blockSize());
         }
         Decoder decoder = decoder(dtype);
+        byte[] blocks = new byte[Math.toIntExact(dtype.bytes(n))];
+        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, from, blocks, 0, blocks.length);
         byte[] block = new byte[dtype.blockBytes()];
-        for (int i = 0; i < n; i += dtype.blockSize(), from += block.length) {
-            MemorySegment.copy(data, ValueLayout.JAVA_BYTE, from, block, 0, block.length);
+        for (int i = 0, at = 0; i < n; i += dtype.blockSize(), at += block.length) {
+            System.arraycopy(blocks, at, block, 0, block.length);
             decoder.decode(block, out, offset + i);
         }
     }

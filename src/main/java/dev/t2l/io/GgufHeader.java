@@ -127,7 +127,7 @@ record GgufHeader(int version, Map<String, GgufValue> values, Map<String, Entry>
         }
 
         private String string(String what) {
-            return in.utf8(in.count(1, "string length of " + what), what);
+            return in.utf8(in.count(1, what), what);
         }
 
         private GgufValue array(String what, int depth) {

@@ -1,7 +1,6 @@
 package dev.t2l.backend;
 
 import static java.lang.Math.max;
-import static java.lang.Math.min;
 
 import dev.t2l.tensor.Elements;
 import dev.t2l.tensor.HeadRows;
@@ -18,7 +17,6 @@ import java.util.stream.IntStream;
  */
 public final class JavaBackend extends HostBackend {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED;
-    private static final int LINEAR_CHUNK = 16;
 
     private final int threads = threads();
     private final ForkJoinPool pool = new ForkJoinPool(threads);
@@ -208,30 +206,8 @@ public final class JavaBackend extends HostBackend {
 
     @Override
     public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
-        int n = (int) x.rows();
-        int in = (int) w.cols();
-        long out = w.rows();
-        double[] xs = doubles(x.toFloats());
-        float[] b = bias == null ? null : bias.toFloats();
-        long chunks = (out + LINEAR_CHUNK - 1) / LINEAR_CHUNK;
-        parallel(chunks, n * out * in, c -> {
-            float[] weights = new float[in];
-            for (long o = (long) c * LINEAR_CHUNK; o < min(out, (c + 1L) * LINEAR_CHUNK); o++) {
-                Elements.readRow(w, o, weights, 0);
-                for (int i = 0; i < n; i++) {
-                    double sum = dot(xs, i * in, weights, in);
-                    set(y, i * out + o, (float) (b == null ? sum : sum + b[(int) o]));
-                }
-            }
-        });
-    }
-
-    private static double[] doubles(float[] values) {
-        double[] wide = new double[values.length];
-        for (int i = 0; i < wide.length; i++) {
-            wide[i] = values[i];
-        }
-        return wide;
+        var product = new JavaLinear(y, x, w, bias);
+        parallel((w.rows() + JavaLinear.PANEL - 1) / JavaLinear.PANEL, x.rows() * w.elements(), product::piece);
     }
 
     /** In four sums, for the processor's sake. */
@@ -257,7 +233,7 @@ public final class JavaBackend extends HostBackend {
     public void lora(Tensor y, Tensor x, LoraRows rows) {
         int perRow = (int) rows.slots().cols();
         parallel(x.rows(), x.rows() * (x.cols() + y.cols()) * 8L, i -> {
-            double[] in = doubles(row(x, i));
+            double[] in = JavaLinear.doubles(row(x, i));
             for (int s = 0; s < perRow; s++) {
                 int slot = rows.slots().getInt((long) i * perRow + s);
                 if (slot < 0) {

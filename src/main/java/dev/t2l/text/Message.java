@@ -1,5 +1,7 @@
 package dev.t2l.text;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
@@ -12,7 +14,7 @@ import java.util.Map;
  */
 public record Message(String role, Object content, Map<String, Object> more) {
     public Message {
-        more = Map.copyOf(more);
+        more = Collections.unmodifiableMap(new LinkedHashMap<>(more));
     }
 
     public Message(String role, String content) {

@@ -29,7 +29,6 @@ final class Attributes {
 
     static Object item(Object object, Object index) {
         Values.defined(object);
-        Values.defined(index);
         if (object instanceof Map<?, ?> map && map.containsKey(index)) {
             return map.get(index);
         }
@@ -61,7 +60,7 @@ final class Attributes {
     }
 
     /** A method or attribute that the value has by its type; null without one. */
-    private static Object own(Object object, String name) {
+    static Object own(Object object, String name) {
         return switch (object) {
             case Text text -> StringMethods.method(text, name);
             case Loop loop -> loop.attribute(name);

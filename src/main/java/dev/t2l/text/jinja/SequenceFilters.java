@@ -32,7 +32,10 @@ final class SequenceFilters {
         filters.put("sum", SequenceFilters::sum);
         filters.put("batch", SequenceFilters::batch);
         filters.put("slice", SequenceFilters::slices);
-        filters.put("attr", (value, a) -> Attributes.attribute(value, a.text(0, "name").value()));
+        filters.put("attr", (value, a) -> {
+            Object found = value instanceof Namespace ? Attributes.attribute(value, a.text(0, "name").value()) : Attributes.own(Values.defined(value), a.text(0, "name").value());
+            return found == null ? new Undefined("no attribute '" + a.text(0, "name") + "'") : found;
+        });
     }
 
     private static Object orDefault(Object value, CallArguments arguments) {
@@ -128,7 +131,7 @@ final class SequenceFilters {
         UnaryOperator<Object> key = attribute(arguments.get(1, "attribute", null));
         Map<Object, Object> seen = new LinkedHashMap<>();
         for (Object element : Values.iterate(value)) {
-            seen.putIfAbsent(hashable(folded(key.apply(element), caseSensitive)), element);
+            seen.putIfAbsent(number(hashable(folded(key.apply(element), caseSensitive))), element);
         }
         return new ArrayList<>(seen.values());
     }
@@ -139,6 +142,15 @@ final class SequenceFilters {
             throw TemplateException.of("unhashable type: '" + Values.typeName(value) + "'");
         }
         return value;
+    }
+
+    /** Equal numbers of different types as one key. */
+    private static Object number(Object value) {
+        return switch (value) {
+            case Boolean b -> b ? 1L : 0L;
+            case Double x when x == Math.rint(x) && Math.abs(x) < 0x1p62 -> (long) (double) x;
+            case null, default -> value;
+        };
     }
 
     private static Object extreme(Object value, CallArguments arguments, int sign) {

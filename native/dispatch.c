@@ -3,6 +3,15 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* Asked directly: not every compiler's __builtin_cpu_supports knows it. */
+static int has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
 
 extern const t2l_vtable t2l_vtable_baseline;
 #if defined(__x86_64__)
@@ -15,7 +24,7 @@ static const t2l_vtable *const VTABLES[T2L_ISAS] = {&t2l_vtable_baseline};
 int32_t t2l_best_isa(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) {
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni")) {
             return T2L_AVX512;

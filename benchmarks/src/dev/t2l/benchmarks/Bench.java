@@ -3,6 +3,7 @@ package dev.t2l.benchmarks;
 import dev.t2l.backend.Backend;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
+import dev.t2l.tensor.Quantise;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -29,6 +30,15 @@ final class Bench implements AutoCloseable {
             host.setFloat(i, (float) random.nextGaussian());
         }
         return backend.place(host);
+    }
+
+    /** Weights from a normal distribution, in a type that {@link Quantise} makes. */
+    Tensor weights(DType type, long... shape) {
+        Tensor exact = Tensor.allocate(arena, DType.F32, shape);
+        for (long i = 0; i < exact.elements(); i++) {
+            exact.setFloat(i, (float) random.nextGaussian());
+        }
+        return backend.place(Quantise.tensor(exact, type));
     }
 
     /** I32 values in [0, bound). */

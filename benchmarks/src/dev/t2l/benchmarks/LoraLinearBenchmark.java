@@ -1,0 +1,89 @@
+package dev.t2l.benchmarks;
+
+import dev.t2l.backend.JavaBackend;
+import dev.t2l.backend.LoraRows;
+import dev.t2l.ops.LoraBatch;
+import dev.t2l.ops.LoraLinear;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.LoraWeights;
+import dev.t2l.tensor.Projection;
+import dev.t2l.tensor.Tensor;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** A product with a LoRA adapter on every row; rank 0 is the product alone, so the difference is the adapter's price. */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(1)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+public class LoraLinearBenchmark {
+    @Param("best")
+    public String backend;
+
+    @Param({"smollm2", "mistral7b"})
+    public String shape;
+
+    @Param({"0", "8", "64"})
+    public int rank;
+
+    @Param({"1", "128"})
+    public int rows;
+
+    private Bench bench;
+    private LoraBatch batch;
+    private LoraRows adapters;
+    private Tensor y;
+    private Tensor x;
+    private Tensor w;
+
+    @Setup(Level.Trial)
+    public void setUp() {
+        int d = ModelShape.of(shape).hidden();
+        bench = new Bench(backend);
+        x = bench.gaussian(rows, d);
+        w = bench.weights(DType.Q4_1, d, d);
+        y = bench.zeros(rows, d);
+        if (rank > 0) {
+            var pair = new LoraWeights.Pair(bench.gaussian(rank, d), bench.gaussian(d, rank), 1f / rank);
+            var entry = new LoraBatch.Entry(new LoraWeights(Map.of(new LoraWeights.Site(0, Projection.Q), pair)), LoraBatch.Weight.constant(1));
+            batch = new LoraBatch(bench.backend, Collections.nCopies(rows, List.of(entry)), p -> 0);
+            adapters = batch.at(0, Projection.Q);
+        }
+        try (var oracle = new JavaBackend()) {
+            LoraLinear.forward(oracle, y, x, w, null, adapters);
+            float[] want = y.toFloats();
+            Bench.check(want, multiply().toFloats(), 1e-5);
+        }
+    }
+
+    @Benchmark
+    public Tensor multiply() {
+        LoraLinear.forward(bench.backend, y, x, w, null, adapters);
+        return y;
+    }
+
+    @TearDown(Level.Trial)
+    public void tearDown() {
+        if (batch != null) {
+            batch.close();
+        }
+        bench.close();
+    }
+}

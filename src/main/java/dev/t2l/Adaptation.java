@@ -1,0 +1,27 @@
+package dev.t2l;
+
+import dev.t2l.ops.LoraBatch;
+import java.util.List;
+
+/** What a request adds to the base model: an {@link Adapter}, or a weighted {@link AdapterMix} of several. */
+public abstract sealed class Adaptation permits Adapter, AdapterMix {
+    Adaptation() {
+    }
+
+    /** The adapters to add, in order. */
+    abstract List<AdapterMix.Part> parts();
+
+    /** The base model as it is. */
+    public static Adaptation none() {
+        return AdapterMix.NONE;
+    }
+
+    /** The same adapters, all of their weights multiplied; 0 gives the base model's bits. */
+    public AdapterMix scaled(float factor) {
+        return new AdapterMix(parts().stream().map(p -> new AdapterMix.Part(p.adapter(), p.weight() * factor)).toList());
+    }
+
+    List<LoraBatch.Entry> entries() {
+        return parts().stream().map(p -> new LoraBatch.Entry(p.adapter().weights(), LoraBatch.Weight.constant(p.weight()))).toList();
+    }
+}

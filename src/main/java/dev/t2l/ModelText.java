@@ -1,0 +1,71 @@
+package dev.t2l;
+
+import dev.t2l.io.Gguf;
+import dev.t2l.text.ChatTemplate;
+import dev.t2l.text.Tokenizer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+
+/** A model's side of text: its tokeniser, its chat template, its end tokens. Read when first needed. Thread-safe. */
+final class ModelText {
+    private final Supplier<Loaded> loader;
+    private Loaded loaded;
+
+    private record Loaded(Tokenizer tokenizer, Optional<ChatTemplate> template) {
+    }
+
+    private ModelText(Supplier<Loaded> loader) {
+        this.loader = loader;
+    }
+
+    static ModelText of(Path model) {
+        return new ModelText(() -> Files.isDirectory(model) ? folder(model) : gguf(model));
+    }
+
+    private static Loaded folder(Path folder) {
+        return new Loaded(Tokenizer.load(folder), ChatTemplate.load(folder));
+    }
+
+    private static Loaded gguf(Path path) {
+        try (Gguf file = Gguf.open(path)) {
+            return new Loaded(Tokenizer.of(file), ChatTemplate.of(file));
+        }
+    }
+
+    private synchronized Loaded loaded() {
+        if (loaded == null) {
+            loaded = loader.get();
+        }
+        return loaded;
+    }
+
+    Tokenizer tokenizer() {
+        return loaded().tokenizer();
+    }
+
+    /** Tokens that end a generation. */
+    Set<Integer> endIds() {
+        return tokenizer().endOfGenerationIds();
+    }
+
+    /** Plain text, with the model's beginning-of-sequence token where it wants one. */
+    int[] encode(String prompt) {
+        return tokenizer().encode(prompt, true, true);
+    }
+
+    /** A conversation, ready for the assistant's answer. Control tokens that a message spells out stay text. */
+    int[] encode(Chat chat) {
+        ChatTemplate template = loaded().template().orElseThrow(() -> new IllegalStateException(
+                "the model has no chat template; HINT: continue plain text instead (Request.raw, t2l run --raw)"));
+        return tokenizer().encode(template.render(chat.messages(), ChatTemplate.Options.of(tokenizer(), true)), false);
+    }
+
+    synchronized void close() {
+        if (loaded != null) {
+            loaded.tokenizer().close();
+        }
+    }
+}

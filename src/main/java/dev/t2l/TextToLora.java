@@ -1,0 +1,204 @@
+package dev.t2l;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.backend.Gate;
+import dev.t2l.hyper.GeneratedLora;
+import dev.t2l.hyper.HyperCheckpoint;
+import dev.t2l.hyper.HyperConfig;
+import dev.t2l.hyper.Hypernetwork;
+import dev.t2l.io.ModelSource;
+import dev.t2l.model.DecoderConfig;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Memory;
+import dev.t2l.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A sentence that describes a task becomes a LoRA adapter, in one forward pass of a hypernetwork (arXiv 2506.06105).
+ *
+ * <p>Thread-safe. {@link #close} refuses new calls and lets running ones end; a second close is harmless. Language model, encoder and
+ * backend are the caller's and must outlive this; an encoder that this looked up itself it closes itself.
+ */
+public final class TextToLora implements AutoCloseable {
+    private final HyperCheckpoint checkpoint;
+    private final Hypernetwork network;
+    private final Backend backend;
+    private final Reader reader;
+    private final Gate gate = new Gate("the Text-to-LoRA network");
+
+    /**
+     * Who reads the descriptions.
+     *
+     * @param release at the end, if the encoder is this object's own
+     * @param lender  the language model, where its weights are the encoder's
+     */
+    private record Reader(TextEncoder encoder, Runnable release, Optional<Gate> lender) {
+        static Reader borrowed(TextEncoder encoder) {
+            return new Reader(encoder, () -> { }, Optional.empty());
+        }
+    }
+
+    private TextToLora(HyperCheckpoint checkpoint, Backend backend, Reader reader) {
+        this.checkpoint = checkpoint;
+        this.backend = backend;
+        this.network = checkpoint.network(backend);
+        this.reader = reader;
+    }
+
+    /**
+     * Opens a checkpoint for a language model.
+     *
+     * @param folder  with hypermod.pt (or hypermod.safetensors), args.yaml and adapter_config.json
+     * @param encoder the one that the checkpoint was trained with
+     * @throws dev.t2l.io.FormatException if a file breaks its format
+     * @throws IllegalArgumentException if encoder or language model do not fit the checkpoint
+     */
+    public static TextToLora load(Path folder, LanguageModel base, TextEncoder encoder) {
+        return load(folder, Optional.of(base.config()), base.backend(), Reader.borrowed(encoder));
+    }
+
+    /**
+     * Opens a checkpoint and the encoder that it names: its {@code emb_model} in the local Hugging Face cache, or, where it names none,
+     * the language model itself.
+     */
+    public static TextToLora load(Path folder, LanguageModel base) {
+        Optional<String> named;
+        try (HyperCheckpoint checkpoint = HyperCheckpoint.load(folder)) {
+            named = checkpoint.config().origin().embModel();
+        }
+        TextEncoder encoder = named.isPresent() ? TextEncoder.load(ModelSource.resolve(named.get()), base.backend())
+                : TextEncoder.lastToken(base.decoder(), base.tokenizer());
+        return load(folder, Optional.of(base.config()), base.backend(),
+                new Reader(encoder, encoder::close, named.isPresent() ? Optional.empty() : Optional.of(base.gate())));
+    }
+
+    /**
+     * Opens a checkpoint without its language model: adapters can be generated and saved.
+     *
+     * @param base the shape of the language model to check against, if known
+     */
+    public static TextToLora load(Path folder, Optional<DecoderConfig> base, Backend backend, TextEncoder encoder) {
+        return load(folder, base, backend, Reader.borrowed(encoder));
+    }
+
+    private static TextToLora load(Path folder, Optional<DecoderConfig> base, Backend backend, Reader reader) {
+        var event = new Events.Load();
+        event.begin();
+        HyperCheckpoint checkpoint = open(folder, reader);
+        try {
+            base.ifPresent(config -> requireFits(checkpoint.config(), config, folder));
+            requireFits(checkpoint.config(), reader.encoder(), folder);
+            var t2l = new TextToLora(checkpoint, backend, reader);
+            event.path = folder.toString();
+            event.backend = backend.description();
+            event.commit();
+            return t2l;
+        } catch (RuntimeException e) {
+            checkpoint.close();
+            reader.release().run();
+            throw e;
+        }
+    }
+
+    private static HyperCheckpoint open(Path folder, Reader reader) {
+        try {
+            return HyperCheckpoint.load(folder);
+        } catch (RuntimeException e) {
+            reader.release().run();
+            throw e;
+        }
+    }
+
+    private static void requireFits(HyperConfig config, TextEncoder encoder, Path folder) {
+        if (config.origin().oneHotTaskEmb()) {
+            throw new IllegalArgumentException(folder + " was trained on one-hot task embeddings; it cannot read descriptions");
+        }
+        if (config.architecture().embedding() != encoder.width()) {
+            throw new IllegalArgumentException(folder + " reads embeddings of " + config.architecture().embedding() + " values, the encoder gives "
+                    + encoder.width() + "; HINT: it was trained with " + config.origin().embModel().orElse("its base model") + " as encoder");
+        }
+    }
+
+    private static void requireFits(HyperConfig config, DecoderConfig base, Path folder) {
+        if (config.lora().layers() != base.layers()) {
+            throw new IllegalArgumentException(folder + " makes adapters for " + config.lora().layers() + " layers, the language model has "
+                    + base.layers() + "; HINT: it was trained for " + config.origin().baseModel());
+        }
+        for (HyperConfig.Target target : config.targets()) {
+            int in = base.in(target.projection());
+            int out = base.out(target.projection());
+            if (target.in() != in || target.out() != out) {
+                throw new IllegalArgumentException(folder + " makes adapters for a " + target.projection().peftName() + " of " + target.in() + " to " + target.out()
+                        + " features, the language model's maps " + in + " to " + out + "; HINT: it was trained for " + config.origin().baseModel());
+            }
+        }
+    }
+
+    /**
+     * The adapter for one description. The caller closes it.
+     *
+     * @throws IllegalArgumentException if the description is empty
+     */
+    public Adapter generate(String description) {
+        return generate(List.of(description)).getFirst();
+    }
+
+    /** Adapters for any number of descriptions, in one pass; each is the same as if it were generated alone. */
+    public List<Adapter> generate(List<String> descriptions) {
+        if (descriptions.isEmpty()) {
+            return List.of();
+        }
+        gate.enter();
+        try {
+            reader.lender().ifPresent(Gate::enter);
+            try {
+                return encodeAndGenerate(descriptions);
+            } finally {
+                reader.lender().ifPresent(Gate::leave);
+            }
+        } finally {
+            gate.leave();
+        }
+    }
+
+    private List<Adapter> encodeAndGenerate(List<String> descriptions) {
+        int width = reader.encoder().width();
+        try (Memory memory = backend.allocate(4L * descriptions.size() * width)) {
+            var event = new Events.Adapt();
+            event.begin();
+            Tensor embeddings = Tensor.of(DType.F32, memory.segment(), descriptions.size(), width);
+            reader.encoder().taskEmbeddings(descriptions, embeddings);
+            List<GeneratedLora> generated = network.generate(embeddings);
+            event.descriptions = descriptions.size();
+            event.commit();
+            var adapters = new ArrayList<Adapter>();
+            for (int i = 0; i < generated.size(); i++) {
+                GeneratedLora lora = generated.get(i);
+                adapters.add(new Adapter(lora.lora(), checkpoint.adapterConfig(), Optional.of(descriptions.get(i)), lora::close));
+            }
+            return adapters;
+        }
+    }
+
+    /** What the checkpoint is: variant, rank, targets, base model, encoder. */
+    public HyperConfig config() {
+        return checkpoint.config();
+    }
+
+    /** The encoder that reads the descriptions. */
+    public TextEncoder encoder() {
+        return reader.encoder();
+    }
+
+    @Override
+    public void close() {
+        gate.close(() -> {
+            network.close();
+            checkpoint.close();
+            reader.release().run();
+        });
+    }
+}

@@ -12,14 +12,19 @@ public final class Chat {
         this.messages = List.copyOf(messages);
     }
 
+    /** A conversation without a message, to be continued. */
+    public static Chat empty() {
+        return new Chat(List.of());
+    }
+
     /** A conversation that begins with a user's message. */
     public static Chat user(String content) {
-        return new Chat(List.of()).with("user", content);
+        return empty().thenUser(content);
     }
 
     /** A conversation that begins with instructions to the model. */
     public static Chat system(String content) {
-        return new Chat(List.of()).with("system", content);
+        return empty().with("system", content);
     }
 
     public Chat thenUser(String content) {

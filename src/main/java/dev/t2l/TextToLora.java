@@ -65,10 +65,7 @@ public final class TextToLora implements AutoCloseable {
      * the language model itself.
      */
     public static TextToLora load(Path folder, LanguageModel base) {
-        Optional<String> named;
-        try (HyperCheckpoint checkpoint = HyperCheckpoint.load(folder)) {
-            named = checkpoint.config().origin().embModel();
-        }
+        Optional<String> named = encoderOf(folder);
         TextEncoder encoder = named.isPresent() ? TextEncoder.load(ModelSource.resolve(named.get()), base.backend())
                 : TextEncoder.lastToken(base.decoder(), base.tokenizer());
         return load(folder, Optional.of(base.config()), base.backend(),
@@ -100,6 +97,13 @@ public final class TextToLora implements AutoCloseable {
             checkpoint.close();
             reader.release().run();
             throw e;
+        }
+    }
+
+    /** The text encoder that a checkpoint names; empty if its base language model reads the descriptions. */
+    public static Optional<String> encoderOf(Path folder) {
+        try (HyperCheckpoint checkpoint = HyperCheckpoint.load(folder)) {
+            return checkpoint.config().origin().embModel();
         }
     }
 

@@ -45,7 +45,7 @@ public final class Main implements Runnable {
     /** The parsed and executable command line, which writes to these two. */
     static CommandLine commandLine(PrintWriter out, PrintWriter err) {
         var main = new Main();
-        var line = new CommandLine(main).addSubcommand(new Doctor());
+        var line = new CommandLine(main).addSubcommand(new Adapt()).addSubcommand(new Run()).addSubcommand(new Doctor());
         line.getCommandSpec().usageMessage().description(DESCRIPTION);
         return line.setOut(out).setErr(err)
                 .setUsageHelpAutoWidth(true)

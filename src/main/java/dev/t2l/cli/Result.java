@@ -27,7 +27,7 @@ final class Result {
         command.commandLine().getOut().println(json ? toJson(value) : text.apply(value).stripTrailing());
     }
 
-    private static String toJson(Object value) {
+    static String toJson(Object value) {
         try {
             return JSON.writeValueAsString(value);
         } catch (JsonProcessingException e) {

@@ -1,0 +1,170 @@
+package dev.t2l.cli;
+
+import dev.t2l.Adaptation;
+import dev.t2l.Adapter;
+import dev.t2l.AdapterMix;
+import dev.t2l.Chat;
+import dev.t2l.Completion;
+import dev.t2l.DescriptionFormat;
+import dev.t2l.LanguageModel;
+import dev.t2l.Request;
+import dev.t2l.Sampling;
+import dev.t2l.TextEncoder;
+import dev.t2l.TextToLora;
+import dev.t2l.backend.Backend;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code t2l run}: a language model speaks, with adapters from disk or from a sentence. */
+@Command(name = "run", description = {"Generates text with a language model and adapters, from disk or from one sentence.", "",
+    "Without a prompt it is a conversation: each line of standard input is a message."})
+final class Run implements Callable<Integer> {
+    @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "What to answer, in the model's chat template.")
+    private String prompt;
+
+    @Option(names = "--base", required = true, paramLabel = "MODEL", description = "The language model: a folder, a GGUF file, or a hub id.")
+    private String base;
+
+    @Option(names = "--adapter", paramLabel = "PATH[:SCALE]", description = "An adapter to add, a PEFT folder or a GGUF LoRA file; may be given several times. Scale 0 is the base model, default 1.")
+    private List<String> adapters = List.of();
+
+    @ArgGroup(exclusive = false, heading = "%nAn adapter from a sentence:%n")
+    private TaskOptions task;
+
+    @ArgGroup(exclusive = false, heading = "%nHow tokens are chosen (default: always the most likely one):%n")
+    private SamplingOptions sampling = new SamplingOptions();
+
+    @Option(names = "--system", paramLabel = "TEXT", description = "Instructions to the model, before the conversation.")
+    private String system;
+
+    @Option(names = "--raw", description = "Continue the prompt as it is, without chat template.")
+    private boolean raw;
+
+    @Option(names = "--stats", description = "Tell on standard error how long each part took.")
+    private boolean stats;
+
+    @Option(names = "--json", description = "Print the answer with its tokens and times as one JSON document, when it is complete.")
+    private boolean json;
+
+    @Mixin
+    private BackendOption backend;
+
+    @Mixin
+    private SourceOption source;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** {@code --t2l}, {@code --encoder}, {@code --task}. */
+    static final class TaskOptions {
+        @Option(names = "--t2l", required = true, paramLabel = "DIR", description = "The trained hypernetwork.")
+        private String checkpoint;
+
+        @Option(names = "--encoder", paramLabel = "MODEL", description = "Its text encoder. Default: the one it names, in the local cache, or the base model.")
+        private String encoder;
+
+        @Option(names = "--task", required = true, paramLabel = "DESCRIPTION", description = "The sentence that describes the task.")
+        private String description;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        if (prompt == null && (raw || json)) {
+            throw new IllegalArgumentException("--raw and --json need a prompt");
+        }
+        try (Backend open = backend.open(); LanguageModel lm = LanguageModel.load(source.resolve(base), open)) {
+            List<AdapterMix.Part> parts = new ArrayList<>();
+            try {
+                for (String argument : adapters) {
+                    AdapterArgument parsed = AdapterArgument.parse(argument);
+                    parts.add(new AdapterMix.Part(lm.loadAdapter(parsed.path()), parsed.scale()));
+                }
+                if (task != null) {
+                    parts.add(new AdapterMix.Part(fromSentence(lm, open), 1));
+                }
+                Adaptation adaptation = AdapterMix.of(parts.toArray(AdapterMix.Part[]::new));
+                if (prompt == null) {
+                    converse(lm, adaptation);
+                } else {
+                    answer(lm, raw ? Request.raw(prompt, adaptation, sampling.sampling()) : Request.of(begin().thenUser(prompt), adaptation, sampling.sampling()));
+                }
+            } finally {
+                parts.forEach(part -> part.adapter().close());
+            }
+        }
+        return 0;
+    }
+
+    private Adapter fromSentence(LanguageModel lm, Backend open) {
+        var folder = source.resolve(task.checkpoint);
+        String named = task.encoder != null ? task.encoder : TextToLora.encoderOf(folder).orElse(null);
+        try (TextEncoder encoder = named == null ? null : TextEncoder.load(source.resolve(named), open);
+                TextToLora t2l = encoder == null ? TextToLora.load(folder, lm) : TextToLora.load(folder, lm, encoder)) {
+            long start = System.nanoTime();
+            Adapter adapter = t2l.generate(DescriptionFormat.unquoted(task.description));
+            tell("adapter from the sentence in %.1f ms", (System.nanoTime() - start) * 1e-6);
+            return adapter;
+        }
+    }
+
+    private Chat begin() {
+        return system == null ? Chat.empty() : Chat.system(system);
+    }
+
+    private Completion answer(LanguageModel lm, Request request) {
+        PrintWriter out = spec.commandLine().getOut();
+        Completion done = lm.generate(json ? request : request.withSink(piece -> {
+            out.print(piece);
+            out.flush();
+        }));
+        if (json) {
+            out.println(Result.toJson(done));
+        } else {
+            out.println();
+        }
+        tell("%d prompt tokens in %.1f ms, %d tokens at %.1f tokens/s, %s", done.promptTokens(), done.prefillNanos() * 1e-6, done.tokens().length,
+                done.tokensPerSecond(), done.finish());
+        return done;
+    }
+
+    private void converse(LanguageModel lm, Adaptation adaptation) throws IOException {
+        PrintWriter err = spec.commandLine().getErr();
+        var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        boolean person = Terminal.isStandardError();
+        Chat chat = begin();
+        while (true) {
+            if (person) {
+                err.print("> ");
+                err.flush();
+            }
+            String line = in.readLine();
+            if (line == null) {
+                return;
+            }
+            if (!line.isBlank()) {
+                chat = chat.thenUser(line);
+                chat = chat.thenAssistant(answer(lm, Request.of(chat, adaptation, sampling.sampling())).text());
+            }
+        }
+    }
+
+    private void tell(String format, Object... values) {
+        if (stats) {
+            spec.commandLine().getErr().println(String.format(Locale.ROOT, format, values));
+        }
+    }
+}

@@ -8,15 +8,22 @@ mkdir -p "$target"
 target=$(cd "$target" && pwd)
 cd "$(dirname "$0")"
 
+# No library, rather than one of older sources.
+without() {
+    echo "native/build.sh: $1; the Java backend will be used"
+    rm -rf "$target/classes/native"
+    exit 0
+}
+
 case $(uname -s) in
     Linux) os=linux suffix=so shared='-shared -Wl,-soname,libt2l.so -Wl,-z,noexecstack' ;;
     Darwin) os=macos suffix=dylib shared='-dynamiclib -install_name @rpath/libt2l.dylib' ;;
-    *) echo "native/build.sh: no native kernels for $(uname -s); the Java backend will be used"; exit 0 ;;
+    *) without "no native kernels for $(uname -s)" ;;
 esac
 case $(uname -m) in
     x86_64 | amd64) arch=x86_64 sets='baseline avx2 avx512' ;;
     aarch64 | arm64) arch=aarch64 sets=baseline ;;
-    *) echo "native/build.sh: no native kernels for $(uname -m); the Java backend will be used"; exit 0 ;;
+    *) without "no native kernels for $(uname -m)" ;;
 esac
 
 compiler=
@@ -27,12 +34,10 @@ for candidate in ${CC:+"$CC"} cc gcc clang; do
     fi
 done
 if [ -z "$compiler" ]; then
-    echo 'native/build.sh: no C compiler (CC, cc, gcc, clang); the Java backend will be used'
-    exit 0
+    without 'no C compiler (CC, cc, gcc, clang)'
 fi
 if ! printf '#include <pthread.h>\n#include <math.h>\n' | "$compiler" -x c -E - > /dev/null 2>&1; then
-    echo "native/build.sh: $compiler finds no C library headers; the Java backend will be used"
-    exit 0
+    without "$compiler finds no C library headers"
 fi
 
 flags='-std=gnu11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -Wall -Wextra'
@@ -61,12 +66,21 @@ fi
 rm -rf "$objects"
 mkdir -p "$objects" "$(dirname "$library")"
 
-jobs=''
+jobs=
 compile() { # object, source, flags
     object=$1 source=$2
     shift 2
+    # shellcheck disable=SC2086
     "$compiler" $flags "$@" -c "$source" -o "$objects/$object.o" &
     jobs="$jobs $!"
+}
+await() {
+    failed=
+    for job in $jobs; do
+        wait "$job" || failed=1
+    done
+    jobs=
+    [ -z "$failed" ] || { echo 'native/build.sh: compilation failed' >&2; exit 1; }
 }
 for source in $once; do
     compile "$source" "$source.c"
@@ -76,12 +90,8 @@ for set in $sets; do
         # shellcheck disable=SC2046
         compile "$source-$set" "$source.c" -DT2L_SET="$set" $(set_flags "$set")
     done
+    await
 done
-failed=
-for job in $jobs; do
-    wait "$job" || failed=1
-done
-[ -z "$failed" ] || { echo 'native/build.sh: compilation failed' >&2; exit 1; }
 # shellcheck disable=SC2086
 "$compiler" $shared "$objects"/*.o -o "$library.new" -lpthread -lm
 mv "$library.new" "$library"

@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
-
-/* Asked directly: not every compiler's __builtin_cpu_supports knows it. */
-static int has_f16c(void) {
-    unsigned a, b, c, d;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-}
 #endif
 
 extern const t2l_vtable t2l_vtable_baseline;
@@ -21,19 +15,36 @@ static const t2l_vtable *const VTABLES[T2L_ISAS] = {&t2l_vtable_baseline, &t2l_v
 static const t2l_vtable *const VTABLES[T2L_ISAS] = {&t2l_vtable_baseline};
 #endif
 
-int32_t t2l_best_isa(void) {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()) {
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni")) {
-            return T2L_AVX512;
-        }
-        return T2L_AVX2;
+/* The register states that the operating system saves (XCR0). */
+static uint32_t saved_states(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+static int has(uint32_t value, uint32_t bits) {
+    return (value & bits) == bits;
+}
+
+int32_t t2l_best_isa(void) {
+    enum { FMA_OSXSAVE_AVX_F16C = 1 << 12 | 1 << 27 | 1 << 28 | 1 << 29, AVX2 = 1 << 5, VNNI = 1 << 11 };
+    const uint32_t avx512_f_dq_bw_vl = UINT32_C(1) << 16 | UINT32_C(1) << 17 | UINT32_C(1) << 30 | UINT32_C(1) << 31;
+    const uint32_t avx_states = 0x06, avx512_states = 0xe6;
+    uint32_t a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !has(c, FMA_OSXSAVE_AVX_F16C) || !has(saved_states(), avx_states)) {
+        return T2L_BASELINE;
     }
-#endif
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, AVX2)) {
+        return T2L_BASELINE;
+    }
+    return has(b, avx512_f_dq_bw_vl) && has(c, VNNI) && has(saved_states(), avx512_states) ? T2L_AVX512 : T2L_AVX2;
+}
+#else
+int32_t t2l_best_isa(void) {
     return T2L_BASELINE;
 }
+#endif
 
 typedef struct opened {
     t2l_engine engine;

@@ -12,9 +12,11 @@ module dev.t2l {
     requires org.slf4j; // the tokenizers, an automatic module, use it and cannot say so
     requires org.yaml.snakeyaml;
 
+    exports dev.t2l;
     exports dev.t2l.backend;
     exports dev.t2l.io;
     exports dev.t2l.tensor;
+    exports dev.t2l.text;
 
     opens dev.t2l.cli to com.fasterxml.jackson.databind, info.picocli;
 }

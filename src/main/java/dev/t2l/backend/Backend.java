@@ -48,10 +48,10 @@ public interface Backend extends AutoCloseable {
     /** Copies {@code from} into host memory of {@code from.bytes()} bytes. */
     void download(MemorySegment to, Tensor from);
 
-    /**
-     * Makes a host tensor usable by kernels. A host backend returns the tensor itself, so mapped weights stay mapped; a device
-     * backend copies it into {@code owner}.
-     */
+    /** Room for the weights of one model, to be closed with it. */
+    Placement placement();
+
+    /** {@link Placement#place} for small tensors that may live as long as the backend. */
     Tensor place(Tensor host);
 
     // Rows

@@ -7,6 +7,17 @@ import java.lang.foreign.MemorySegment;
 
 /** Memory of the backends whose kernels run on the host: weights stay where they are. */
 abstract class HostBackend implements Backend {
+    private static final Placement IN_PLACE = new Placement() {
+        @Override
+        public Tensor place(Tensor host) {
+            return host;
+        }
+
+        @Override
+        public void close() {
+        }
+    };
+
     static int threads() {
         return Math.max(1, Integer.getInteger("t2l.threads", Runtime.getRuntime().availableProcessors()));
     }
@@ -25,6 +36,11 @@ abstract class HostBackend implements Backend {
     @Override
     public void download(MemorySegment to, Tensor from) {
         MemorySegment.copy(from.data(), 0, to, 0, from.bytes());
+    }
+
+    @Override
+    public Placement placement() {
+        return IN_PLACE;
     }
 
     @Override

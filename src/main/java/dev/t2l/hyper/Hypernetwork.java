@@ -4,6 +4,7 @@ import dev.t2l.backend.Activation;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gate;
 import dev.t2l.backend.LoraFactor;
+import dev.t2l.backend.Placement;
 import dev.t2l.hyper.HyperActivations.Block;
 import dev.t2l.hyper.HyperConfig.Target;
 import dev.t2l.hyper.HyperParameters.Parameter;
@@ -35,6 +36,7 @@ public final class Hypernetwork implements AutoCloseable {
 
     private final HyperConfig config;
     private final Backend backend;
+    private final Placement placement;
     private final Map<String, Tensor> weights = new HashMap<>();
     private final OutputAffine affine;
     private final Gate gate = new Gate("the hypernetwork");
@@ -47,13 +49,14 @@ public final class Hypernetwork implements AutoCloseable {
     public Hypernetwork(HyperConfig config, Weights weights, Backend backend) {
         this.config = config;
         this.backend = backend;
+        this.placement = backend.placement();
         for (Parameter p : HyperParameters.of(config).all().values()) {
             Tensor tensor = weights.get(p.name());
             if (!p.fits(tensor)) {
                 throw new IllegalArgumentException("tensor '" + p.name() + "': wanted " + p.shape() + ", found " + tensor);
             }
             if (p.role() == HyperParameters.Role.TRAINABLE) {
-                this.weights.put(p.name(), backend.place(tensor));
+                this.weights.put(p.name(), placement.place(tensor));
             }
         }
         this.affine = OutputAffine.of(config, weights, backend);
@@ -259,6 +262,9 @@ public final class Hypernetwork implements AutoCloseable {
     /** Lets running calls end, then frees what this made on the backend; the weights stay their owner's. */
     @Override
     public void close() {
-        gate.close(affine::close);
+        gate.close(() -> {
+            affine.close();
+            placement.close();
+        });
     }
 }

@@ -30,9 +30,8 @@ public final class Decoder {
     private final DecoderConfig config;
     private final DecoderWeights weights;
     private final AttentionSpec[] attention;
-    private final Tensor invFreq;
 
-    /** Takes weights that the backend can use (see {@link Backend#place}). */
+    /** Takes weights that the backend can use (see {@link dev.t2l.backend.Placement}). */
     public Decoder(Backend backend, DecoderConfig config, DecoderWeights weights) {
         this.backend = backend;
         this.config = config;
@@ -41,7 +40,6 @@ public final class Decoder {
         for (int l = 0; l < config.layers(); l++) {
             attention[l] = config.attention().at(l);
         }
-        invFreq = backend.place(Tensor.ofFloats(config.rope().invFreq(), config.rope().invFreq().length));
     }
 
     /**
@@ -56,7 +54,7 @@ public final class Decoder {
         float offset = config.norm().weightOffset();
 
         Embedding.forward(backend, r.x(), weights.embedding(), r.ids(), config.embedScale());              // x (n, H)
-        Rope.angles(backend, r.angles(), r.positions(), invFreq, config.rope().factor());                   // (n, headDim)
+        Rope.angles(backend, r.angles(), r.positions(), weights.invFreq(), config.rope().factor());                   // (n, headDim)
         for (int l = 0; l < config.layers(); l++) {
             DecoderWeights.Layer w = weights.layers().get(l);
 

@@ -1,10 +1,12 @@
 package dev.t2l.model;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Placement;
 import dev.t2l.io.Gguf;
 import dev.t2l.io.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Function;
 
 /** A decoder on disk, opened: its configuration and its mapped weights. Closing it ends the mapping. */
 public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable release) implements AutoCloseable {
@@ -31,23 +33,35 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
     private static DecoderFile folder(Path path, Backend backend) {
         DecoderConfig config = config(path);
         SafeTensors file = SafeTensors.open(path);
-        try {
-            var weights = HfDecoder.names(config.architecture()).read(path, file.weights(), config, backend);
-            return new DecoderFile(config, weights, file::close);
-        } catch (RuntimeException e) {
-            file.close();
-            throw e;
-        }
+        return placed(backend, file::close, placement -> {
+            var weights = HfDecoder.names(config.architecture()).read(path, file.weights(), config, placement);
+            return new Contents(config, weights);
+        });
     }
 
     private static DecoderFile gguf(Path path, Backend backend) {
         Gguf file = Gguf.open(path);
-        try {
+        return placed(backend, file::close, placement -> {
             DecoderConfig config = GgufDecoder.config(file);
-            var weights = GgufDecoder.names(config.architecture()).read(path, file.weights(), config, backend);
-            return new DecoderFile(config, weights, file::close);
+            return new Contents(config, GgufDecoder.names(config.architecture()).read(path, file.weights(), config, placement));
+        });
+    }
+
+    private record Contents(DecoderConfig config, DecoderWeights weights) {
+    }
+
+    /** Reads what is open; closes it with the result, or at once if there is none. */
+    private static DecoderFile placed(Backend backend, Runnable closeFile, Function<Placement, Contents> read) {
+        Placement placement = backend.placement();
+        Runnable release = () -> {
+            placement.close();
+            closeFile.run();
+        };
+        try {
+            Contents contents = read.apply(placement);
+            return new DecoderFile(contents.config(), contents.weights(), release);
         } catch (RuntimeException e) {
-            file.close();
+            release.run();
             throw e;
         }
     }

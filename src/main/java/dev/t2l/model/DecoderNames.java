@@ -1,6 +1,6 @@
 package dev.t2l.model;
 
-import dev.t2l.backend.Backend;
+import dev.t2l.backend.Placement;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
@@ -31,7 +31,7 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
      * @param path of the file or folder, for messages
      * @throws dev.t2l.io.FormatException naming the tensor
      */
-    DecoderWeights read(Path path, Weights file, DecoderConfig config, Backend backend) {
+    DecoderWeights read(Path path, Weights file, DecoderConfig config, Placement placement) {
         var tensors = new ModelTensors(path, file.tensors(), new ModelTensors.Names() {
             @Override
             public String inFile(String name) {
@@ -42,14 +42,14 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
             public boolean ignored(String inFile) {
                 return ignored.test(inFile);
             }
-        }, backend);
+        }, placement);
         Tensor table = tensors.matrix(embedding, config.vocabulary(), config.hidden());
         List<DecoderWeights.Layer> layers = IntStream.range(0, config.layers())
                 .mapToObj(l -> layer(tensors, String.format(Locale.ROOT, layer, l), config)).toList();
         Tensor norm = tensors.vector(finalNorm, config.hidden());
         Tensor head = config.tied() ? table : tensors.matrix(output, config.vocabulary(), config.hidden());
         tensors.finish();
-        return new DecoderWeights(table, layers, norm, head);
+        return new DecoderWeights(table, layers, norm, head, tensors.computed(config.rope().invFreq()));
     }
 
     private DecoderWeights.Layer layer(ModelTensors tensors, String prefix, DecoderConfig config) {

@@ -11,8 +11,9 @@ import java.util.Map;
  * @param embedding [V, H]
  * @param finalNorm [H]
  * @param output    [V, H]; the embedding itself where they are tied
+ * @param invFreq   f32 [headDim/2], of the rotary embedding
  */
-public record DecoderWeights(Tensor embedding, List<Layer> layers, Tensor finalNorm, Tensor output) {
+public record DecoderWeights(Tensor embedding, List<Layer> layers, Tensor finalNorm, Tensor output, Tensor invFreq) {
 
     /**
      * One layer. Norms that an architecture lacks are null.

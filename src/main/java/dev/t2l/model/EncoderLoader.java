@@ -1,13 +1,13 @@
 package dev.t2l.model;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Placement;
 import dev.t2l.io.Gguf;
 import dev.t2l.io.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.Consumer;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 
 /** Encoders on disk: which kind a Hugging Face folder or a GGUF file holds, and how it becomes one of ours. */
 final class EncoderLoader {
@@ -27,39 +27,47 @@ final class EncoderLoader {
         return switch (json.text("model_type", "")) {
             case "bert" -> {
                 BertConfig config = BertConfig.of(json);
-                yield guarded(SafeTensors.open(folder), file -> {
-                    var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "bert.", backend);
-                    return new BertEncoder(backend, config, BertWeights.of(tensors, config), file::close);
-                }, SafeTensors::close);
+                SafeTensors file = SafeTensors.open(folder);
+                yield guarded(backend, file::close, (placement, release) -> {
+                    var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "bert.", placement);
+                    return new BertEncoder(backend, config, BertWeights.of(tensors, config), release);
+                });
             }
             case "new" -> {
                 GteConfig config = GteConfig.of(json);
-                yield guarded(SafeTensors.open(folder), file -> {
-                    var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "new.", backend);
-                    return new GteEncoder(backend, config, GteWeights.of(tensors, config), file::close);
-                }, SafeTensors::close);
+                SafeTensors file = SafeTensors.open(folder);
+                yield guarded(backend, file::close, (placement, release) -> {
+                    var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "new.", placement);
+                    return new GteEncoder(backend, config, GteWeights.of(tensors, config), release);
+                });
             }
             default -> throw json.refuse("model_type", "wanted an encoder, 'bert' or 'new' (gte-v1.5)");
         };
     }
 
     private static Encoder fromGguf(Path path, Backend backend) {
-        return guarded(Gguf.open(path), file -> {
+        Gguf file = Gguf.open(path);
+        return guarded(backend, file::close, (placement, release) -> {
             if (!file.string("general.architecture").equals("bert")) {
                 throw file.problem("general.architecture", "wanted an encoder, 'bert', found '" + file.string("general.architecture") + "'");
             }
             BertConfig config = GgufBert.config(file);
-            var tensors = new ModelTensors(path, file.weights().tensors(), GgufBert.NAMES, backend);
-            return new BertEncoder(backend, config, BertWeights.of(tensors, config), file::close);
-        }, Gguf::close);
+            var tensors = new ModelTensors(path, file.weights().tensors(), GgufBert.NAMES, placement);
+            return new BertEncoder(backend, config, BertWeights.of(tensors, config), release);
+        });
     }
 
-    /** Closes the file unless an encoder was made from it. */
-    private static <F> Encoder guarded(F file, Function<F, Encoder> make, Consumer<F> close) {
+    /** Closes the file, and frees what was placed of it, with the encoder, or at once if none was made. */
+    private static Encoder guarded(Backend backend, Runnable closeFile, BiFunction<Placement, Runnable, Encoder> make) {
+        Placement placement = backend.placement();
+        Runnable release = () -> {
+            placement.close();
+            closeFile.run();
+        };
         try {
-            return make.apply(file);
+            return make.apply(placement, release);
         } catch (RuntimeException e) {
-            close.accept(file);
+            release.run();
             throw e;
         }
     }

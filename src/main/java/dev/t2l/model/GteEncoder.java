@@ -19,7 +19,6 @@ public final class GteEncoder implements Encoder {
     private final GteConfig config;
     private final GteWeights weights;
     private final AttentionSpec heads;
-    private final Tensor frequencies;
     private final Runnable release;
 
     /** @param release ends the memory of the weights; harmless when called twice */
@@ -28,7 +27,6 @@ public final class GteEncoder implements Encoder {
         this.config = config;
         this.weights = weights;
         this.heads = new AttentionSpec(config.heads(), config.heads(), config.headDim(), (float) (1 / Math.sqrt(config.headDim())), 0, 0);
-        this.frequencies = backend.place(Tensor.ofFloats(config.invFreq(), config.headDim() / 2));
         this.release = release;
     }
 
@@ -81,7 +79,7 @@ public final class GteEncoder implements Encoder {
             Add.forward(backend, x, branch, 1);
         }
         norm(x, weights.norm());
-        Rope.angles(backend, angles, space.positions(), frequencies, 1);
+        Rope.angles(backend, angles, space.positions(), weights.frequencies(), 1);
 
         for (GteWeights.Layer layer : weights.layers()) {
             dense(query, x, layer.query());

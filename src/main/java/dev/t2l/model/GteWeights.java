@@ -10,8 +10,9 @@ import java.util.stream.IntStream;
  * @param words [V, H]
  * @param types [T, H], or null
  * @param norm  [H]
+ * @param frequencies f32 [headDim/2]
  */
-record GteWeights(Tensor words, Tensor types, Affine norm, List<Layer> layers) {
+record GteWeights(Tensor words, Tensor types, Affine norm, List<Layer> layers, Tensor frequencies) {
 
     /** Query, key, value and output are [H, H], up and gate [I, H] without bias, down [H, I], the norms [H]. */
     record Layer(Affine query, Affine key, Affine value, Affine output, Affine attentionNorm, Affine up, Affine gate, Affine down, Affine mlpNorm) {
@@ -24,7 +25,8 @@ record GteWeights(Tensor words, Tensor types, Affine norm, List<Layer> layers) {
                 tensors.matrix("embeddings.word_embeddings.weight", config.vocabulary(), h),
                 config.types() == 0 ? null : tensors.matrix("embeddings.token_type_embeddings.weight", config.types(), h),
                 tensors.norm("embeddings.LayerNorm", h),
-                IntStream.range(0, config.layers()).mapToObj(n -> layer(tensors, "encoder.layer." + n + ".", h, config.intermediate())).toList());
+                IntStream.range(0, config.layers()).mapToObj(n -> layer(tensors, "encoder.layer." + n + ".", h, config.intermediate())).toList(),
+                tensors.computed(config.invFreq()));
         tensors.finish();
         return weights;
     }

@@ -51,7 +51,7 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
                 layers.set(site.layer(), with(layers.get(site.layer()), site.projection(), new Affine(merged, dense.bias())));
             }
             DecoderWeights base = decoder.weights();
-            return new MergedWeights(new DecoderWeights(base.embedding(), List.copyOf(layers), base.finalNorm(), base.output()), copies);
+            return new MergedWeights(new DecoderWeights(base.embedding(), List.copyOf(layers), base.finalNorm(), base.output(), base.invFreq()), copies);
         } catch (RuntimeException e) {
             copies.close();
             throw e;

@@ -1,6 +1,6 @@
 package dev.t2l.model;
 
-import dev.t2l.backend.Backend;
+import dev.t2l.backend.Placement;
 import dev.t2l.io.FormatException;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The tensors of a model's file, asked for by name. What is taken is checked and placed on the backend; {@link #finish} refuses a
+ * The tensors of a model's file, asked for by name. What is taken is checked and placed; {@link #finish} refuses a
  * file that holds more of the model than was taken.
  */
 final class ModelTensors {
@@ -34,18 +34,18 @@ final class ModelTensors {
     private final Path file;
     private final Map<String, Tensor> tensors;
     private final Names names;
-    private final Backend backend;
+    private final Placement placement;
     private final Set<String> taken = new HashSet<>();
 
-    ModelTensors(Path file, Map<String, Tensor> tensors, Names names, Backend backend) {
+    ModelTensors(Path file, Map<String, Tensor> tensors, Names names, Placement placement) {
         this.file = file;
         this.tensors = tensors;
         this.names = names;
-        this.backend = backend;
+        this.placement = placement;
     }
 
     /** Of an encoder's safetensors: names as they are, or all behind the prefix that models with a head have: {@code "bert."}. */
-    static ModelTensors ofHuggingFace(Path file, Map<String, Tensor> tensors, String optionalPrefix, Backend backend) {
+    static ModelTensors ofHuggingFace(Path file, Map<String, Tensor> tensors, String optionalPrefix, Placement placement) {
         String prefix = !tensors.containsKey(WORDS) && tensors.containsKey(optionalPrefix + WORDS) ? optionalPrefix : "";
         return new ModelTensors(file, tensors, new Names() {
             @Override
@@ -58,7 +58,7 @@ final class ModelTensors {
                 String name = inFile.startsWith(prefix) ? inFile.substring(prefix.length()) : "";
                 return !name.startsWith("embeddings.") && !name.startsWith("encoder.") || BUFFERS.stream().anyMatch(name::startsWith);
             }
-        }, backend);
+        }, placement);
     }
 
     boolean has(String name) {
@@ -67,6 +67,11 @@ final class ModelTensors {
 
     Tensor matrix(String name, long rows, long cols) {
         return take(name, rows, cols);
+    }
+
+    /** A tensor that is computed, not read. */
+    Tensor computed(float[] values) {
+        return placement.place(Tensor.ofFloats(values, values.length));
     }
 
     Tensor vector(String name, long d) {
@@ -99,7 +104,7 @@ final class ModelTensors {
             throw new FormatException(file, place, "wanted one of " + PLAIN + " or a quantised type, found " + tensor);
         }
         taken.add(inFile);
-        return backend.place(tensor);
+        return placement.place(tensor);
     }
 
     /** @throws FormatException if a tensor of the model itself was not taken: it would have changed the result */

@@ -138,7 +138,7 @@ class FormulaEncoderTest {
                     .add(at + "mlp.up_gate_proj.weight", 2 * INNER, H).dense(at + "mlp.down_proj", H, INNER).norm(at + "mlp_ln");
         }
         var config = new GteConfig(H, 2, 2, INNER, VOCABULARY, types, 1e-12f, Activation.GELU, invFreq);
-        return new GteEncoder(backend, config, GteWeights.of(ModelTensors.ofHuggingFace(Path.of("formula"), formula.tensors, "new.", backend), config), () -> { });
+        return new GteEncoder(backend, config, GteWeights.of(ModelTensors.ofHuggingFace(Path.of("formula"), formula.tensors, "new.", backend.placement()), config), () -> { });
     }
 
     private static Encoder bert(Backend backend) {
@@ -151,7 +151,7 @@ class FormulaEncoderTest {
                     .dense(at + "intermediate.dense", INNER, H).dense(at + "output.dense", H, INNER).norm(at + "output.LayerNorm");
         }
         var config = new BertConfig(H, 2, 2, INNER, VOCABULARY, 16, 2, 1e-12f, Activation.GELU);
-        return new BertEncoder(backend, config, BertWeights.of(ModelTensors.ofHuggingFace(Path.of("formula"), formula.tensors, "bert.", backend), config), () -> { });
+        return new BertEncoder(backend, config, BertWeights.of(ModelTensors.ofHuggingFace(Path.of("formula"), formula.tensors, "bert.", backend.placement()), config), () -> { });
     }
 
     private static float[] hidden(Backend backend, Encoder encoder, TokenBatch batch) {

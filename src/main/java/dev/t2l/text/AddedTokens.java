@@ -15,6 +15,9 @@ final class AddedTokens {
 
     /** Whether a token may be read from {@code text[start, end)}. */
     interface Permission {
+        /** Every token wherever it stands. */
+        Permission ALL = (token, start, end) -> true;
+
         boolean allows(AddedToken token, int start, int end);
 
         /** Whether the token delimits parts of this prompt, so that it is never read where it is not allowed. */

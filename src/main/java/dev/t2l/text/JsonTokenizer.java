@@ -106,8 +106,11 @@ final class JsonTokenizer extends Tokenizer {
         open.readLock().lock();
         try {
             checkOpen();
+            if (permission == AddedTokens.Permission.ALL) {
+                return run(full, text, addSpecialTokens);
+            }
             List<AddedTokens.Match> permitted = added().find(text, permission);
-            List<AddedTokens.Match> all = added().find(text, (token, start, end) -> true);
+            List<AddedTokens.Match> all = added().find(text, AddedTokens.Permission.ALL);
             if (permitted.equals(all)) {
                 int[] ids = run(full, text, false);
                 if (readsOnly(all, ids)) {

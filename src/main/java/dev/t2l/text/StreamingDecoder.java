@@ -1,10 +1,5 @@
 package dev.t2l.text;
 
-import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.CharsetDecoder;
-import java.nio.charset.CodingErrorAction;
-import java.nio.charset.StandardCharsets;
 import java.util.function.IntPredicate;
 
 /**
@@ -16,8 +11,7 @@ import java.util.function.IntPredicate;
 public final class StreamingDecoder {
     private final PieceText pieces;
     private final IntPredicate skipped;
-    private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPLACE).onUnmappableCharacter(CodingErrorAction.REPLACE);
-    private byte[] held = new byte[0];
+    private final Utf8Stream utf8 = new Utf8Stream();
     private boolean atStart = true;
 
     StreamingDecoder(PieceText pieces, IntPredicate skipped) {
@@ -32,27 +26,12 @@ public final class StreamingDecoder {
         }
         byte[] bytes = pieces.bytes(id, atStart);
         atStart &= bytes.length == 0 && pieces.startLastsUntilText();
-        return decode(bytes, false);
+        return utf8.next(bytes);
     }
 
     /** What was held back when the last token had come; the decoder then starts anew. */
     public String finish() {
-        String rest = decode(new byte[0], true);
-        utf8.reset();
-        held = new byte[0];
         atStart = true;
-        return rest;
-    }
-
-    private String decode(byte[] bytes, boolean last) {
-        ByteBuffer in = ByteBuffer.allocate(held.length + bytes.length).put(held).put(bytes).flip();
-        CharBuffer out = CharBuffer.allocate(in.remaining() + 1);
-        utf8.decode(in, out, last);
-        if (last) {
-            utf8.flush(out);
-        }
-        held = new byte[in.remaining()];
-        in.get(held);
-        return out.flip().toString();
+        return utf8.finish();
     }
 }

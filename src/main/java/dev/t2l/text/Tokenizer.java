@@ -59,7 +59,7 @@ public abstract sealed class Tokenizer implements AutoCloseable permits JsonToke
      * @param parseSpecial     read control tokens written out in the text; user-defined tokens always are
      */
     public final int[] encode(String text, boolean addSpecialTokens, boolean parseSpecial) {
-        return encode(WellFormed.of(text), addSpecialTokens, (token, start, end) -> parseSpecial || !token.special());
+        return encode(WellFormed.of(text), addSpecialTokens, parseSpecial ? AddedTokens.Permission.ALL : (token, start, end) -> !token.special());
     }
 
     /**

@@ -64,8 +64,8 @@ abstract sealed class VocabularyTokenizer extends Tokenizer permits BytePairToke
     /** [CLS] A [SEP] B [SEP] for BERT; both texts with their BOS and EOS otherwise. */
     @Override
     final Encoding pair(String first, String second) {
-        int[] a = encode(first, true, (token, start, end) -> true);
-        int[] b = encode(second, true, (token, start, end) -> true);
+        int[] a = encode(first, true, AddedTokens.Permission.ALL);
+        int[] b = encode(second, true, AddedTokens.Permission.ALL);
         if (secondTypeId() != 0) {
             b = Arrays.copyOfRange(b, prefix().length, b.length);
         }

@@ -7,10 +7,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.t2l.Golden;
 import dev.t2l.io.Gguf;
+import dev.t2l.io.SafeTensors;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -133,5 +136,21 @@ class TokenizerGoldenTest {
                 }
             }
         }));
+    }
+
+    /** The WordPiece vocabulary inside BERT's GGUF files. */
+    @TestFactory
+    Stream<DynamicTest> readsTheVocabularyOfGgufEncoders() {
+        return Golden.cases("gguf_bert").stream().flatMap(folder -> Stream.of("model-f32.gguf", "model-q8_0.gguf").map(file -> new Form(folder, file)))
+                .filter(form -> Files.exists(form.folder.resolve(form.file))).map(form -> DynamicTest.dynamicTest(form.name(), () -> {
+                    JsonNode texts = Golden.description(form.folder).path("texts");
+                    try (Tokenizer tokenizer = form.open(); SafeTensors expected = SafeTensors.open(form.folder.resolve("expected.safetensors"))) {
+                        for (int i = 0; i < texts.size(); i++) {
+                            long[] ids = expected.weights().get(i + ".ids").data().toArray(ValueLayout.JAVA_LONG_UNALIGNED);
+                            int[] wanted = Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
+                            assertArrayEquals(wanted, tokenizer.encode(texts.path(i).asText(), 512).ids(), texts.path(i).asText());
+                        }
+                    }
+                }));
     }
 }

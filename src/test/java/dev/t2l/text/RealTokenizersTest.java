@@ -3,12 +3,11 @@ package dev.t2l.text;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.t2l.Golden;
+import dev.t2l.Models;
 import dev.t2l.io.Gguf;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,20 +22,8 @@ import org.junit.jupiter.api.Test;
 /** The tokenisers inside real models. */
 @Tag("models")
 class RealTokenizersTest {
-    private static Path model(String path) {
-        Path file = Golden.models().resolve(path);
-        if (!Files.exists(file)) {
-            String reason = file + " is absent";
-            if (Arrays.asList(System.getenv().getOrDefault("T2L_REQUIRE", "").split(",")).contains("models")) {
-                fail(reason);
-            }
-            abort(reason);
-        }
-        return file;
-    }
-
     private static Path smolLm() throws IOException {
-        try (Stream<Path> files = Files.list(model("SmolLM2-135M-Instruct"))) {
+        try (Stream<Path> files = Files.list(Models.require("SmolLM2-135M-Instruct"))) {
             return files.filter(file -> file.toString().endsWith(".gguf")).findFirst().orElseThrow();
         }
     }
@@ -74,7 +61,7 @@ class RealTokenizersTest {
     /** Ids of the specification of encoders, section 3. */
     @Test
     void miniLmHasBertsIds() {
-        try (Tokenizer tokenizer = Tokenizer.load(model("all-MiniLM-L6-v2"))) {
+        try (Tokenizer tokenizer = Tokenizer.load(Models.require("all-MiniLM-L6-v2"))) {
             assertArrayEquals(new int[] {101, 2054, 2003, 1996, 3007, 1997, 2859, 1029, 102}, tokenizer.encode("what is the capital of China?", 256).ids());
             assertArrayEquals(new int[] {101, 7668, 1002, 1019, 1012, 4002, 1517, 15743, 14477, 20961, 3468, 999, 102}, tokenizer.encode("Café $5.00 — naïve\tunaffable!", 256).ids());
             assertArrayEquals(new int[] {101, 7592, 102}, tokenizer.encode("Hello, World!", 3).ids());

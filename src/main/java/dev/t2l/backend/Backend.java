@@ -37,6 +37,14 @@ public interface Backend extends AutoCloseable {
     /** Name, instruction set or device, threads: {@code cpu (AVX2+FMA, 2 threads)}. */
     String description();
 
+    /**
+     * This backend with products made for few rows, as decoding has them. A position of a sequence is always computed by the same of the
+     * two, whatever shares its batch, so the choice never shows in the bits. Owns nothing; need not be closed.
+     */
+    default Backend decoding() {
+        return this;
+    }
+
     // Memory
 
     /** Zeroed memory, aligned to 64 bytes. */

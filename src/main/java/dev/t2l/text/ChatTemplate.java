@@ -1,12 +1,9 @@
 package dev.t2l.text;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.Gguf;
 import dev.t2l.text.jinja.Template;
 import dev.t2l.text.jinja.Text;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -26,7 +23,6 @@ import java.util.regex.Pattern;
  */
 public final class ChatTemplate {
     private static final Pattern PLAIN_ROLE = Pattern.compile("[A-Za-z0-9_-]{1,64}");
-    private static final String DEFAULT = "default";
 
     private final Template template;
 
@@ -66,7 +62,7 @@ public final class ChatTemplate {
 
     /** The template of a model folder: its chat_template.jinja, else {@code chat_template} of tokenizer_config.json. */
     public static Optional<ChatTemplate> load(Path folder) {
-        return load(folder, DEFAULT);
+        return load(folder, ChatTemplateFiles.DEFAULT);
     }
 
     /**
@@ -76,24 +72,7 @@ public final class ChatTemplate {
      * @throws FormatException if the files are malformed
      */
     public static Optional<ChatTemplate> load(Path folder, String name) {
-        Path file = name.equals(DEFAULT) ? folder.resolve("chat_template.jinja") : folder.resolve("additional_chat_templates").resolve(name + ".jinja");
-        if (Files.isRegularFile(file)) {
-            try {
-                return Optional.of(parse(Files.readString(file)));
-            } catch (IOException e) {
-                throw new FormatException(file, "text", "not readable as UTF-8: " + e.getMessage(), e);
-            }
-        }
-        JsonNode configured = FolderConfig.of(folder).tokenizerConfig().path("chat_template");
-        if (configured.isTextual()) {
-            return name.equals(DEFAULT) ? Optional.of(parse(configured.asText())) : Optional.empty();
-        }
-        for (JsonNode named : configured) {
-            if (named.path("name").asText().equals(name)) {
-                return Optional.of(parse(named.path("template").asText()));
-            }
-        }
-        return Optional.empty();
+        return Optional.ofNullable(ChatTemplateFiles.read(folder).get(name)).map(ChatTemplate::parse);
     }
 
     /** The template inside a GGUF model. */

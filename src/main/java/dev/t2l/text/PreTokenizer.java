@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -21,7 +22,7 @@ import java.util.regex.Pattern;
  * @param addsBosByDefault whether the family puts BOS before a text when the file does not say
  */
 record PreTokenizer(List<Pattern> expressions, boolean wholeWords, boolean addsBosByDefault) {
-    private static final String GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+    static final String GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
     private static final String CONTRACTION = "(?iu:'s|'t|'re|'ve|'m|'ll|'d)";
     private static final String LINES = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
     private static final String UPPER = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
@@ -56,6 +57,18 @@ record PreTokenizer(List<Pattern> expressions, boolean wholeWords, boolean addsB
         return found;
     }
 
+    /**
+     * The name in GGUF of the type with these expressions.
+     *
+     * @param expressions as a tokenizer.json spells them
+     */
+    static Optional<String> nameOf(List<String> expressions, boolean wholeWords) {
+        List<String> wanted = expressions.stream().map(e -> unicode(e.replace("(?i:", "(?iu:"))).toList();
+        return BY_NAME.entrySet().stream()
+                .filter(e -> e.getValue().wholeWords() == wholeWords && e.getValue().expressions().stream().map(Pattern::pattern).toList().equals(wanted))
+                .map(Map.Entry::getKey).findFirst();
+    }
+
     List<String> split(String text) {
         List<String> words = List.of(text);
         for (Pattern expression : expressions) {
@@ -88,9 +101,13 @@ record PreTokenizer(List<Pattern> expressions, boolean wholeWords, boolean addsB
     private static PreTokenizer of(boolean wholeWords, boolean addsBosByDefault, String... expressions) {
         List<Pattern> compiled = new ArrayList<>();
         for (String expression : expressions) {
-            compiled.add(Pattern.compile(expression.replace("\\s", "\\p{IsWhite_Space}").replace("\\S", "\\P{IsWhite_Space}")));
+            compiled.add(Pattern.compile(unicode(expression)));
         }
         return new PreTokenizer(List.copyOf(compiled), wholeWords, addsBosByDefault);
+    }
+
+    private static String unicode(String expression) {
+        return expression.replace("\\s", "\\p{IsWhite_Space}").replace("\\S", "\\P{IsWhite_Space}");
     }
 
     private static void put(PreTokenizer splitter, String... names) {

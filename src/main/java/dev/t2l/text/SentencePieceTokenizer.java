@@ -45,6 +45,11 @@ final class SentencePieceTokenizer extends VocabularyTokenizer {
         }
     }
 
+    /** Whether a text gets a space before it. */
+    boolean addsPrefix() {
+        return normalizer.addPrefix();
+    }
+
     /** Places in the order of falling scores; equal scores share one. */
     private static int[] ranks(float[] scores) {
         int[] order = IntStream.range(0, scores.length).boxed().sorted(Comparator.comparingDouble(i -> -scores[i])).mapToInt(i -> i).toArray();

@@ -20,6 +20,10 @@ enum TokenType {
         this.code = code;
     }
 
+    int code() {
+        return code;
+    }
+
     /** @throws IllegalArgumentException for a number that is no token type */
     static TokenType of(long code) {
         for (TokenType type : values()) {

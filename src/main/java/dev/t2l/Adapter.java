@@ -2,11 +2,11 @@ package dev.t2l;
 
 import dev.t2l.backend.Gate;
 import dev.t2l.io.AtomicFile;
-import dev.t2l.io.GgufAdapter;
 import dev.t2l.io.PeftAdapter;
 import dev.t2l.io.PeftConfig;
 import dev.t2l.io.PeftConfigs;
 import dev.t2l.model.DecoderConfig;
+import dev.t2l.model.GgufAdapters;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import java.io.IOException;
@@ -61,12 +61,8 @@ public final class Adapter extends Adaptation implements AutoCloseable {
         if (Files.isDirectory(path)) {
             return load(path);
         }
-        LoraWeights weights = GgufAdapter.read(path, heads(base)).weights();
+        LoraWeights weights = GgufAdapters.read(path, base);
         return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), () -> { });
-    }
-
-    private static GgufAdapter.Heads heads(DecoderConfig base) {
-        return new GgufAdapter.Heads(base.attention().spec().heads(), base.attention().spec().kvHeads());
     }
 
     /** Writes a PEFT folder in f32: adapter_config.json, adapter_model.safetensors, and the description if there is one. */
@@ -103,8 +99,7 @@ public final class Adapter extends Adaptation implements AutoCloseable {
     public void saveGguf(Path file, DecoderConfig base, DType dtype) {
         gate.enter();
         try {
-            String architecture = base.architecture().equals("mistral") ? "llama" : base.architecture();
-            new GgufAdapter(architecture, weights).write(file, description.orElse("adapter"), heads(base), dtype);
+            GgufAdapters.write(file, weights, base, description.orElse("adapter"), dtype);
         } finally {
             gate.leave();
         }

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 
 /**
  * Writes a GGUF file of version 3, one tensor after another: at any time only one computed tensor is in memory.
@@ -82,13 +83,25 @@ public final class GgufWriter {
 
     /** Writes everything, to a temporary file that is then moved to {@code path}. */
     public void write(Path path) {
+        write(path, done -> { });
+    }
+
+    /**
+     * As {@link #write(Path)}.
+     *
+     * @param progress told after every tensor how many of {@link #dataBytes} are written
+     */
+    public void write(Path path, LongConsumer progress) {
         AtomicFile.write(path, channel -> {
             AtomicFile.put(channel, ByteBuffer.wrap(header()));
+            long done = 0;
             for (Entry e : entries) {
                 try (Arena arena = Arena.ofShared()) {
                     putData(channel, e, e.source().load(arena));
                 }
                 AtomicFile.put(channel, ByteBuffer.allocate((int) (aligned(e.bytes()) - e.bytes())));
+                done += aligned(e.bytes());
+                progress.accept(done);
             }
         });
     }

@@ -16,7 +16,6 @@ import dev.t2l.ops.Softcap;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
-import java.util.Map;
 
 /**
  * A decoder-only transformer: Llama, Mistral, Gemma-2, Qwen2, Qwen3. Pre-norm, rotary positions, grouped-query attention,
@@ -132,18 +131,6 @@ public final class Decoder {
      * @throws IllegalArgumentException naming the first layer, projection or shape that does not
      */
     public void requireFits(LoraWeights adapter) {
-        for (Map.Entry<LoraWeights.Site, LoraWeights.Pair> e : adapter.pairs().entrySet()) {
-            LoraWeights.Site site = e.getKey();
-            LoraWeights.Pair pair = e.getValue();
-            if (site.layer() >= config.layers()) {
-                throw new IllegalArgumentException("the adapter targets " + site + ", the model has " + config.layers() + " layers");
-            }
-            int in = config.in(site.projection());
-            int out = config.out(site.projection());
-            if (pair.in() != in || pair.out() != out) {
-                throw new IllegalArgumentException("the adapter does not fit the model at " + site + ": the model maps " + in + " to " + out
-                        + " features, the adapter " + pair.in() + " to " + pair.out() + " (was it made for another base model?)");
-            }
-        }
+        config.requireFits(adapter);
     }
 }

@@ -2,7 +2,9 @@ package dev.t2l.model;
 
 import dev.t2l.backend.Activation;
 import dev.t2l.backend.AttentionSpec;
+import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
+import java.util.Map;
 
 /**
  * What tells one decoder-only language model from another: Llama 2/3, Mistral, Gemma-2, Qwen2 and Qwen3 are one class,
@@ -72,5 +74,26 @@ public record DecoderConfig(String architecture, int vocabulary, int hidden, int
             case GATE, UP -> intermediate;
             case O, DOWN -> hidden;
         };
+    }
+
+    /**
+     * Does an adapter fit?
+     *
+     * @throws IllegalArgumentException naming the first layer, projection or shape that does not
+     */
+    public void requireFits(LoraWeights adapter) {
+        for (Map.Entry<LoraWeights.Site, LoraWeights.Pair> e : adapter.pairs().entrySet()) {
+            LoraWeights.Site site = e.getKey();
+            LoraWeights.Pair pair = e.getValue();
+            if (site.layer() >= layers) {
+                throw new IllegalArgumentException("the adapter targets " + site + ", the model has " + layers + " layers");
+            }
+            int in = in(site.projection());
+            int out = out(site.projection());
+            if (pair.in() != in || pair.out() != out) {
+                throw new IllegalArgumentException("the adapter does not fit the model at " + site + ": the model maps " + in + " to " + out
+                        + " features, the adapter " + pair.in() + " to " + pair.out() + " (was it made for another base model?)");
+            }
+        }
     }
 }

@@ -48,14 +48,21 @@ final class GgufDecoder {
         for (int l = 0; l < layers; l++) {
             windowed[l] = window > 0 && (!gemma || l % 2 == 0);
         }
-        int scaled = gemma && layers == GEMMA2_27B_LAYERS ? hidden / heads : headDim;
-        var spec = spec(heads, kvHeads, headDim, (float) (1 / Math.sqrt(scaled)), gemma ? (float) real("attn_logit_softcapping", 50) : 0, window);
+        var spec = spec(heads, kvHeads, headDim, (float) scale(architecture, layers, hidden / heads, headDim), gemma ? (float) real("attn_logit_softcapping", 50) : 0, window);
         return new DecoderConfig(architecture, vocabulary(), hidden, integer("feed_forward_length"), layers, integer("context_length"),
                 new DecoderConfig.Norm((float) file.real(key("attention.layer_norm_rms_epsilon")), 0),
                 new DecoderConfig.Attention(spec, windowed),
                 new DecoderConfig.Rope(invFreq(headDim), 1, llama),
                 gemma ? (float) Math.sqrt(hidden) : 1, gemma ? Activation.GELU_TANH : Activation.SILU,
                 gemma ? (float) real("final_logit_softcapping", 30) : 0, !file.weights().has("output.weight"));
+    }
+
+    /**
+     * The scale of attention scores, which files do not tell: by the size of a head, but Gemma-2 27B's, known by its layers, by the
+     * width's share of a head (llama.cpp's gemma2).
+     */
+    static double scale(String architecture, int layers, int share, int headDim) {
+        return 1 / Math.sqrt(architecture.equals("gemma2") && layers == GEMMA2_27B_LAYERS ? share : headDim);
     }
 
     private AttentionSpec spec(int heads, int kvHeads, int headDim, float scale, float softcap, int window) {

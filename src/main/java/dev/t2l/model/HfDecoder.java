@@ -42,7 +42,7 @@ final class HfDecoder {
                 attention,
                 new DecoderConfig.Rope(invFreq(attention.spec().headDim()), 1, false),
                 gemma ? (float) Math.sqrt(hidden) : 1,
-                activation(json.has("hidden_activation") ? "hidden_activation" : "hidden_act"),
+                gemma ? activation("hidden_activation", "gelu_pytorch_tanh") : activation("hidden_act", "silu"),
                 softcap("final_logit_softcapping"), json.flag("tie_word_embeddings", gemma));
     }
 
@@ -66,8 +66,8 @@ final class HfDecoder {
         return gemma && json.has(key) ? (float) json.positive(key) : 0;
     }
 
-    private Activation activation(String key) {
-        return switch (json.text(key, "silu")) {
+    private Activation activation(String key, String missing) {
+        return switch (json.text(key, missing)) {
             case "silu", "swish" -> Activation.SILU;
             case "gelu_pytorch_tanh", "gelu_new" -> Activation.GELU_TANH;
             case "gelu" -> Activation.GELU;
@@ -99,6 +99,13 @@ final class HfDecoder {
             Arrays.fill(windowed, qwen ? Math.min(layers, json.integer("max_window_layers", 0)) : 0, layers, true);
         }
         return windowed;
+    }
+
+    /** The base of the rotary frequencies that a config.json names. */
+    static double ropeBase(Path file) {
+        JsonConfig json = JsonConfig.read(file);
+        double base = json.positive("rope_theta", 10000);
+        return json.has("rope_parameters") ? json.object("rope_parameters").positive("rope_theta", base) : base;
     }
 
     /** From the old keys (rope_theta and rope_scaling at the top) or the new one (rope_parameters). */

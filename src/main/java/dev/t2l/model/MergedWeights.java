@@ -39,15 +39,7 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
             for (LoraWeights.Site site : sites) {
                 Affine dense = layers.get(site.layer()).at(site.projection());
                 Tensor merged = copies.get(site.toString());
-                Tensor from = dense.weight();
-                for (LoraBatch.Entry entry : adapters) {
-                    LoraWeights.Pair pair = entry.adapter().pairs().get(site);
-                    if (pair != null) {
-                        float weight = entry.weight().at(0, site.layer(), site.projection());
-                        LoraMerge.forward(merged, from, pair, weight, decoder.interleavedHeadDim(site.projection()));
-                        from = merged;
-                    }
-                }
+                add(merged, dense.weight(), site, adapters, decoder.interleavedHeadDim(site.projection()));
                 layers.set(site.layer(), with(layers.get(site.layer()), site.projection(), new Affine(merged, dense.bias())));
             }
             DecoderWeights base = decoder.weights();
@@ -55,6 +47,23 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
         } catch (RuntimeException e) {
             copies.close();
             throw e;
+        }
+    }
+
+    /**
+     * {@code out = weight + all products of the adapters at a site}, in the order of the list.
+     *
+     * @param out     f32 [out, in], host
+     * @param headDim see {@link LoraMerge#forward}
+     */
+    static void add(Tensor out, Tensor weight, LoraWeights.Site site, List<LoraBatch.Entry> adapters, int headDim) {
+        Tensor from = weight;
+        for (LoraBatch.Entry entry : adapters) {
+            LoraWeights.Pair pair = entry.adapter().pairs().get(site);
+            if (pair != null) {
+                LoraMerge.forward(out, from, pair, entry.weight().at(0, site.layer(), site.projection()), headDim);
+                from = out;
+            }
         }
     }
 

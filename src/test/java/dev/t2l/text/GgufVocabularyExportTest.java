@@ -26,7 +26,7 @@ class GgufVocabularyExportTest {
                 {"version": "1.0", "normalizer": %s, "pre_tokenizer": %s, "post_processor": null, "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
                  "added_tokens": [{"id": 4, "content": "<end>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false},
                                   {"id": 5, "content": "<more>", "special": false, "normalized": false, "single_word": false, "lstrip": %s, "rstrip": %s},
-                                  {"id": 7, "content": "<stop>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false}],
+                                  {"id": 6, "content": "<stop>", "special": true, "normalized": false, "single_word": false, "lstrip": false, "rstrip": false}],
                  "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "\u0120": 3}, "merges": [["a", "b"]]}}
                 """.formatted(normalizer, preTokenizer, strips, strips));
     }
@@ -44,15 +44,15 @@ class GgufVocabularyExportTest {
         plainTokenizer();
         Files.writeString(folder.resolve("tokenizer_config.json"), """
                 {"eos_token": "<end>", "chat_template": [{"name": "default", "template": "{{ x }}"}, {"name": "tool_use", "template": "{{ y }}"}]}""");
-        Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": [4, 7]}");
+        Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": [4, 6]}");
         Map<String, Object> metadata = metadata();
         assertEquals("gpt2", metadata.get("tokenizer.ggml.model"));
         assertEquals("gpt-2", metadata.get("tokenizer.ggml.pre"));
-        assertArrayEquals(new String[] {"a", "b", "ab", "\u0120", "<end>", "<more>", "[PAD6]", "<stop>", "[PAD8]"}, (String[]) metadata.get("tokenizer.ggml.tokens"));
-        assertArrayEquals(new int[] {1, 1, 1, 1, 3, 4, 5, 3, 5}, (int[]) metadata.get("tokenizer.ggml.token_type"));
+        assertArrayEquals(new String[] {"a", "b", "ab", "\u0120", "<end>", "<more>", "<stop>", "[PAD7]", "[PAD8]"}, (String[]) metadata.get("tokenizer.ggml.tokens"));
+        assertArrayEquals(new int[] {1, 1, 1, 1, 3, 4, 3, 5, 5}, (int[]) metadata.get("tokenizer.ggml.token_type"));
         assertArrayEquals(new String[] {"a b"}, (String[]) metadata.get("tokenizer.ggml.merges"));
         assertEquals(4, metadata.get("tokenizer.ggml.eos_token_id"));
-        assertEquals(7, metadata.get("tokenizer.ggml.eot_token_id"), "ends a generation, which only generation_config.json tells");
+        assertEquals(6, metadata.get("tokenizer.ggml.eot_token_id"), "ends a generation, which only generation_config.json tells");
         assertEquals(false, metadata.get("tokenizer.ggml.add_bos_token"));
         assertEquals("{{ x }}", metadata.get("tokenizer.chat_template"));
         assertEquals("{{ y }}", metadata.get("tokenizer.chat_template.tool_use"));
@@ -79,8 +79,8 @@ class GgufVocabularyExportTest {
     @Test
     void moreTokensThanRowsAreRefused() throws IOException {
         plainTokenizer();
-        String message = assertThrows(FormatException.class, () -> GgufVocabularyExport.metadata(folder, 7)).getMessage();
-        assertTrue(message.contains("8 tokens, the embedding table only 7 rows"), message);
+        String message = assertThrows(FormatException.class, () -> GgufVocabularyExport.metadata(folder, 6)).getMessage();
+        assertTrue(message.contains("7 tokens, the embedding table only 6 rows"), message);
     }
 
     @Test

@@ -1,5 +1,10 @@
 package dev.t2l.cli;
 
+import dev.t2l.io.PeftAdapter;
+import dev.t2l.model.DecoderConfig;
+import dev.t2l.model.GgufAdapters;
+import dev.t2l.tensor.LoraWeights;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,5 +30,20 @@ record AdapterArgument(Path path, float scale) {
             throw new TypeConversionException("'" + parts.group(2) + "' is too large for a scale");
         }
         return new AdapterArgument(Path.of(parts.group(1)), scale);
+    }
+
+    /**
+     * The adapter, read.
+     *
+     * @throws dev.t2l.io.FormatException if it is broken or not supported
+     * @throws IllegalArgumentException if it does not fit the base
+     */
+    LoraWeights read(DecoderConfig base) {
+        if (!Files.isDirectory(path)) {
+            return GgufAdapters.read(path, base);
+        }
+        LoraWeights weights = PeftAdapter.read(path).weights();
+        base.requireFits(weights);
+        return weights;
     }
 }

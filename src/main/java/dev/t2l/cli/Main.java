@@ -20,8 +20,8 @@ import picocli.CommandLine.Spec;
  * <p>Exit codes: 0 the job is done; 1 it failed, for the reason on standard error; 2 the command line is wrong.
  */
 @Command(name = "t2l", mixinStandardHelpOptions = true, scope = ScopeType.INHERIT, versionProvider = Version.class,
-        synopsisSubcommandLabel = "COMMAND", descriptionHeading = "%n", optionListHeading = "%nOptions:%n", commandListHeading = "%nCommands:%n",
-        exitCodeListHeading = "%nExit codes:%n", exitCodeList = {"0:done", "1:failed, for the reason on standard error", "2:wrong usage"})
+        synopsisSubcommandLabel = "COMMAND", descriptionHeading = "%n", parameterListHeading = "%nArguments:%n", optionListHeading = "%nOptions:%n",
+        commandListHeading = "%nCommands:%n", exitCodeListHeading = "%nExit codes:%n", exitCodeList = {"0:done", "1:failed, for the reason on standard error", "2:wrong usage"})
 public final class Main implements Runnable {
     /** The root's own description; subcommands would inherit it if it stood in the annotation. */
     private static final String DESCRIPTION = "Turns one sentence that describes a task into a LoRA adapter for a language model.";
@@ -45,7 +45,15 @@ public final class Main implements Runnable {
     /** The parsed and executable command line, which writes to these two. */
     static CommandLine commandLine(PrintWriter out, PrintWriter err) {
         var main = new Main();
-        var line = new CommandLine(main).addSubcommand(new Adapt()).addSubcommand(new Run()).addSubcommand(new Doctor());
+        var line = new CommandLine(main)
+                .addSubcommand(new Adapt())
+                .addSubcommand(new Run())
+                .addSubcommand(new Embed())
+                .addSubcommand(new Merge())
+                .addSubcommand(new Export())
+                .addSubcommand(new Inspect())
+                .addSubcommand(new Doctor())
+                .registerConverter(AdapterArgument.class, AdapterArgument::parse);
         line.getCommandSpec().usageMessage().description(DESCRIPTION);
         return line.setOut(out).setErr(err)
                 .setUsageHelpAutoWidth(true)

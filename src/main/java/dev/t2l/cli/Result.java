@@ -24,7 +24,10 @@ final class Result {
 
     /** Writes the value to standard output: as JSON if asked for, else as {@code text} tells it. */
     <T> void print(T value, Function<T, String> text) {
-        command.commandLine().getOut().println(json ? toJson(value) : text.apply(value).stripTrailing());
+        String shown = json ? toJson(value) : text.apply(value).stripTrailing();
+        if (!shown.isEmpty()) {
+            command.commandLine().getOut().println(shown);
+        }
     }
 
     static String toJson(Object value) {

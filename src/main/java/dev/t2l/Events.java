@@ -24,6 +24,19 @@ final class Events {
         String backend;
     }
 
+    @Name("dev.t2l.Encode")
+    @Label("Encode")
+    @Category("Text-to-LoRA")
+    @Description("Texts turned into vectors by a text encoder")
+    @StackTrace(false)
+    static final class Encode extends Event {
+        @Label("Texts")
+        int texts;
+        @Label("Tokens")
+        @Description("Tokens of all texts, after truncation")
+        long tokens;
+    }
+
     @Name("dev.t2l.Adapt")
     @Label("Adapt")
     @Category("Text-to-LoRA")
@@ -49,12 +62,13 @@ final class Events {
     @Name("dev.t2l.Decode")
     @Label("Decode")
     @Category("Text-to-LoRA")
-    @Description("All further tokens of a request were generated")
+    @Description("All further tokens were generated")
     @StackTrace(false)
     static final class Decode extends Event {
         @Label("Sequences")
         int sequences;
         @Label("Generated Tokens")
+        @Description("Tokens of all sequences, the first ones included")
         int tokens;
     }
 }

@@ -11,6 +11,7 @@ import java.util.Set;
 /** One batch of requests, from their text to their text. */
 final class Generation {
     private final Decoder decoder;
+    private final Set<Integer> ends;
     private final List<Stream> streams = new ArrayList<>();
 
     /** A request's text while it grows. */
@@ -54,15 +55,23 @@ final class Generation {
             }
         }
 
+        boolean cancelled() {
+            return request.cancelled().getAsBoolean() || Thread.currentThread().isInterrupted();
+        }
+
+        /** What was held back. */
         void flush() {
             if (!stops.stopped()) {
                 emit(stops.accept(utf8.finish()));
                 emit(stops.finish());
             }
         }
-    }
 
-    private final Set<Integer> ends;
+        Completion completion(long prefillNanos, long decodeNanos) {
+            int[] ids = tokens.stream().mapToInt(Integer::intValue).toArray();
+            return new Completion(text.toString(), ids, prompt.length, finish == null ? Completion.Finish.LENGTH : finish, prefillNanos, decodeNanos);
+        }
+    }
 
     Generation(Decoder decoder, ModelText model, List<Request> requests) {
         this.decoder = decoder;
@@ -84,27 +93,34 @@ final class Generation {
     List<Completion> run() {
         long start = System.nanoTime();
         try (var generator = new Generator(decoder, sequences())) {
-            var prefill = new Events.Prefill();
-            prefill.begin();
-            generator.prefill();
+            prefill(generator);
             long first = System.nanoTime();
-            prefill.sequences = streams.size();
-            prefill.tokens = streams.stream().mapToInt(s -> s.prompt.length).sum();
-            prefill.commit();
-
-            var decode = new Events.Decode();
-            decode.begin();
-            do {
-                advance(generator);
-            } while (generator.step());
+            decode(generator);
             long end = System.nanoTime();
-            decode.sequences = streams.size();
-            decode.tokens = streams.stream().mapToInt(s -> s.tokens.size()).sum();
-            decode.commit();
-            streams.forEach(Stream::flush);
-            return streams.stream().map(s -> new Completion(s.text.toString(), s.tokens.stream().mapToInt(Integer::intValue).toArray(), s.prompt.length,
-                    s.finish == null ? Completion.Finish.LENGTH : s.finish, first - start, end - first)).toList();
+            return streams.stream().map(s -> s.completion(first - start, end - first)).toList();
         }
+    }
+
+    private void prefill(Generator generator) {
+        var event = new Events.Prefill();
+        event.begin();
+        if (!generator.prefill(() -> streams.stream().allMatch(Stream::cancelled))) {
+            streams.forEach(s -> s.finish = Completion.Finish.CANCELLED);
+        }
+        event.sequences = streams.size();
+        event.tokens = streams.stream().mapToInt(s -> s.prompt.length).sum();
+        event.commit();
+    }
+
+    private void decode(Generator generator) {
+        var event = new Events.Decode();
+        event.begin();
+        do {
+            advance(generator);
+        } while (generator.step());
+        event.sequences = streams.size();
+        event.tokens = streams.stream().mapToInt(s -> s.tokens.size()).sum();
+        event.commit();
     }
 
     private List<Generator.Sequence> sequences() {
@@ -122,13 +138,15 @@ final class Generation {
             if (!generator.running(i)) {
                 continue;
             }
-            if (stream.request.cancelled().getAsBoolean() || Thread.currentThread().isInterrupted()) {
+            if (stream.finish == null && stream.cancelled()) {
                 stream.finish = Completion.Finish.CANCELLED;
-            } else {
+            }
+            if (stream.finish == null) {
                 stream.accept(generator.take(i), ends);
             }
             if (stream.finish != null) {
                 generator.stop(i);
+                stream.flush();
             }
         }
     }

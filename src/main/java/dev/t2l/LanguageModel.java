@@ -7,6 +7,7 @@ import dev.t2l.model.Decoder;
 import dev.t2l.model.DecoderConfig;
 import dev.t2l.model.DecoderFile;
 import dev.t2l.model.MergedWeights;
+import dev.t2l.ops.LoraBatch;
 import dev.t2l.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,20 +21,32 @@ import java.util.function.Consumer;
  */
 public final class LanguageModel implements AutoCloseable {
     private final Path path;
-    private final Decoder decoder;
     private final ModelText text;
-    private final Shared file;
-    private final Runnable own;
-    private final Decoder unmerged;
+    private final Version version;
     private final Gate gate;
 
-    private LanguageModel(Path path, Decoder decoder, ModelText text, Shared file, Runnable own, Decoder unmerged) {
+    /**
+     * A decoder.
+     *
+     * @param memory of its weights
+     * @param origin that adapters were merged into, or null
+     */
+    private record Version(Decoder decoder, SharedMemory memory, Version origin) {
+        /** Holds the memory of this one, most of whose weights it shares. */
+        Version merge(List<LoraBatch.Entry> adapters) {
+            MergedWeights merged = MergedWeights.of(decoder, adapters);
+            memory.retain();
+            return new Version(new Decoder(decoder.backend(), decoder.config(), merged.weights()), new SharedMemory(() -> {
+                merged.close();
+                memory.release();
+            }), this);
+        }
+    }
+
+    private LanguageModel(Path path, ModelText text, Version version) {
         this.path = path;
-        this.decoder = decoder;
         this.text = text;
-        this.file = file;
-        this.own = own;
-        this.unmerged = unmerged;
+        this.version = version;
         this.gate = new Gate("the language model " + path);
     }
 
@@ -48,10 +61,11 @@ public final class LanguageModel implements AutoCloseable {
         DecoderFile file = DecoderFile.open(path, backend);
         try {
             ModelText text = ModelText.of(path);
-            var model = new LanguageModel(path, new Decoder(backend, file.config(), file.weights()), text, new Shared(() -> {
+            var memory = new SharedMemory(() -> {
                 file.close();
                 text.close();
-            }), () -> { }, null);
+            });
+            var model = new LanguageModel(path, text, new Version(new Decoder(backend, file.config(), file.weights()), memory, null));
             event.path = path.toString();
             event.backend = backend.description();
             event.commit();
@@ -84,14 +98,14 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IllegalStateException if the model or an adapter is closed
      */
     public List<Completion> generate(List<Request> requests) {
-        try (Use use = new Use(gate, requests)) {
+        try (var _ = Use.of(gate, requests.stream().map(Request::adaptation).toList())) {
             requests.forEach(request -> requireFits(request.adaptation()));
-            return new Generation(decoder, text, requests).run();
+            return requests.isEmpty() ? List.of() : new Generation(decoder(), text, requests).run();
         }
     }
 
     private void requireFits(Adaptation adaptation) {
-        adaptation.parts().forEach(part -> decoder.requireFits(part.adapter().weights()));
+        adaptation.parts().forEach(part -> decoder().requireFits(part.adapter().weights()));
     }
 
     /**
@@ -100,8 +114,8 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IllegalArgumentException naming what does not fit
      */
     public Adapter loadAdapter(Path adapter) {
-        Adapter loaded = Adapter.load(adapter, decoder.config());
-        decoder.requireFits(loaded.weights());
+        Adapter loaded = Adapter.load(adapter, config());
+        decoder().requireFits(loaded.weights());
         return loaded;
     }
 
@@ -112,11 +126,9 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IllegalArgumentException if an adapter does not fit, or there is none
      */
     public LanguageModel merge(Adaptation adaptation) {
-        try (Use use = new Use(gate, List.of(Request.raw("", adaptation, Sampling.greedy())))) {
+        try (var _ = Use.of(gate, List.of(adaptation))) {
             requireFits(adaptation);
-            MergedWeights merged = MergedWeights.of(decoder, adaptation.entries());
-            file.retain();
-            return new LanguageModel(path, new Decoder(decoder.backend(), decoder.config(), merged.weights()), text, file, merged::close, decoder);
+            return new LanguageModel(path, text, version.merge(adaptation.entries()));
         }
     }
 
@@ -126,25 +138,25 @@ public final class LanguageModel implements AutoCloseable {
      * @throws IllegalStateException if this model was not made by {@link #merge}
      */
     public LanguageModel unmerge() {
-        gate.enter();
-        try {
-            if (unmerged == null) {
+        try (var _ = new Use(List.of(gate))) {
+            Version origin = version.origin();
+            if (origin == null) {
                 throw new IllegalStateException("this model was not made by merging adapters");
             }
-            file.retain();
-            return new LanguageModel(path, unmerged, text, file, () -> { }, null);
-        } finally {
-            gate.leave();
+            origin.memory().retain();
+            return new LanguageModel(path, text, origin);
         }
     }
 
-    /** The model's tokeniser. */
+    /** The model's tokeniser; borrowed, valid until the model is closed. */
     public Tokenizer tokenizer() {
-        return text.tokenizer();
+        try (var _ = new Use(List.of(gate))) {
+            return text.tokenizer();
+        }
     }
 
     public DecoderConfig config() {
-        return decoder.config();
+        return decoder().config();
     }
 
     /** Where it was loaded from. */
@@ -153,7 +165,7 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     public Backend backend() {
-        return decoder.backend();
+        return decoder().backend();
     }
 
     /** Ids of a conversation as the model reads it, ready for an answer. */
@@ -162,7 +174,7 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     Decoder decoder() {
-        return decoder;
+        return version.decoder();
     }
 
     Gate gate() {
@@ -171,18 +183,15 @@ public final class LanguageModel implements AutoCloseable {
 
     @Override
     public void close() {
-        gate.close(() -> {
-            own.run();
-            file.release();
-        });
+        gate.close(version.memory()::release);
     }
 
-    /** A file that several models map; the last one closes it. */
-    private static final class Shared {
+    /** Memory that several models use; the last one frees it. */
+    private static final class SharedMemory {
         private final Runnable close;
         private int users = 1;
 
-        Shared(Runnable close) {
+        SharedMemory(Runnable close) {
             this.close = close;
         }
 

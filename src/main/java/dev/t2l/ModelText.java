@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 final class ModelText {
     private final Supplier<Loaded> loader;
     private Loaded loaded;
+    private boolean closed;
 
     private record Loaded(Tokenizer tokenizer, Optional<ChatTemplate> template) {
     }
@@ -36,6 +37,9 @@ final class ModelText {
     }
 
     private synchronized Loaded loaded() {
+        if (closed) {
+            throw new IllegalStateException("the language model is closed");
+        }
         if (loaded == null) {
             loaded = loader.get();
         }
@@ -64,6 +68,7 @@ final class ModelText {
     }
 
     synchronized void close() {
+        closed = true;
         if (loaded != null) {
             loaded.tokenizer().close();
         }

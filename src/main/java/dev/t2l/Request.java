@@ -1,6 +1,6 @@
 package dev.t2l;
 
-import java.util.List;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -11,10 +11,15 @@ import java.util.function.Consumer;
  * @param prompt     plain text, or null
  * @param adaptation adapters to add; {@link Adaptation#none} for the base model
  * @param sink       gets the text piece by piece, on the thread that generates; never a broken character
- * @param cancelled  asked before every token; when true, the generation ends with what it has
+ * @param cancelled  asked before every token, and now and then while a long prompt is read; when true, the generation ends with
+ *                   what it has. Interrupting the thread does the same to all requests of its call
  */
 public record Request(Chat chat, String prompt, Adaptation adaptation, Sampling sampling, Consumer<String> sink, BooleanSupplier cancelled) {
     public Request {
+        Objects.requireNonNull(adaptation, "adaptation; Adaptation.none() is the base model");
+        Objects.requireNonNull(sampling, "sampling");
+        Objects.requireNonNull(sink, "sink");
+        Objects.requireNonNull(cancelled, "cancelled");
         if ((chat == null) == (prompt == null)) {
             throw new IllegalArgumentException("a request continues either a chat or a prompt");
         }
@@ -36,9 +41,5 @@ public record Request(Chat chat, String prompt, Adaptation adaptation, Sampling 
 
     public Request withCancellation(BooleanSupplier cancelled) {
         return new Request(chat, prompt, adaptation, sampling, sink, cancelled);
-    }
-
-    List<AdapterMix.Part> parts() {
-        return adaptation.parts();
     }
 }

@@ -13,7 +13,7 @@ import java.util.List;
  * @param topP        keep the fewest most likely tokens whose probabilities reach p; 1 = all
  * @param minP        keep tokens at least p times as likely as the most likely one; 0 = all
  * @param maxTokens   generate no more than this
- * @param stop        end before the first of these strings appears in the text
+ * @param stop        end before the first of these strings that the text completes
  */
 public record Sampling(float temperature, int topK, float topP, float minP, long seed, int maxTokens, List<String> stop) {
     private static final int MAX_TOKENS = 512;

@@ -2,7 +2,10 @@ package dev.t2l;
 
 import java.util.List;
 
-/** Cuts a stream of text before the first stop sequence, holding back what might be the beginning of one. Not thread-safe. */
+/**
+ * Cuts a stream of text before the first stop sequence to be complete (of two that end together, the longer), holding back what
+ * might be the beginning of one. How the text is cut into pieces makes no difference. Not thread-safe.
+ */
 final class StopMatcher {
     private final List<String> stops;
     private final StringBuilder held = new StringBuilder();
@@ -19,9 +22,14 @@ final class StopMatcher {
         }
         held.append(piece);
         int cut = -1;
+        int end = Integer.MAX_VALUE;
         for (String stop : stops) {
             int at = held.indexOf(stop);
-            cut = at >= 0 && (cut < 0 || at < cut) ? at : cut;
+            int after = at + stop.length();
+            if (at >= 0 && (after < end || after == end && at < cut)) {
+                cut = at;
+                end = after;
+            }
         }
         stopped = cut >= 0;
         String safe = held.substring(0, stopped ? cut : held.length() - beginning());

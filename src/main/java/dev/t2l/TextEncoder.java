@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 /**
  * Text to vectors: sentence embeddings as the model's folder defines them, and the task embeddings that a Text-to-LoRA
@@ -52,15 +53,21 @@ public final class TextEncoder implements AutoCloseable {
     private final Conventions conventions;
     private final Runnable release;
     private final Gate gate;
+    private final List<Gate> open;
 
     /** @param release ends the memory of tokenizer and embedder */
     TextEncoder(Backend backend, Tokenizer tokenizer, SequenceEmbedder embedder, Conventions conventions, Runnable release) {
+        this(backend, tokenizer, embedder, conventions, release, List.of());
+    }
+
+    private TextEncoder(Backend backend, Tokenizer tokenizer, SequenceEmbedder embedder, Conventions conventions, Runnable release, List<Gate> lenders) {
         this.backend = backend;
         this.tokenizer = tokenizer;
         this.embedder = embedder;
         this.conventions = conventions;
         this.release = release;
         this.gate = new Gate("the text encoder");
+        this.open = Stream.concat(lenders.stream(), Stream.of(gate)).toList();
     }
 
     /**
@@ -75,9 +82,14 @@ public final class TextEncoder implements AutoCloseable {
         return TextEncoderLoader.load(folderOrGguf, backend);
     }
 
-    /** The base language model as encoder, as Text-to-LoRA does without {@code emb_model}. Borrows both; they must outlive it. */
-    static TextEncoder lastToken(Decoder decoder, Tokenizer tokenizer) {
-        return new TextEncoder(decoder.backend(), tokenizer, new LastTokenEmbedder(decoder, () -> { }), Conventions.plain(DescriptionFormat.FULL_STOP), () -> { });
+    /**
+     * The base language model as encoder, as Text-to-LoRA does without {@code emb_model}. Borrows both.
+     *
+     * @param lender of both, which stays open while this encodes
+     */
+    static TextEncoder lastToken(Decoder decoder, Tokenizer tokenizer, Gate lender) {
+        return new TextEncoder(decoder.backend(), tokenizer, new LastTokenEmbedder(decoder, () -> { }), Conventions.plain(DescriptionFormat.FULL_STOP), () -> { },
+                List.of(lender));
     }
 
     /** Length of a vector, E. */
@@ -100,16 +112,13 @@ public final class TextEncoder implements AutoCloseable {
         if (texts.isEmpty()) {
             return new float[0][];
         }
-        gate.enter();
-        try (Memory memory = backend.allocate(4L * texts.size() * width())) {
+        try (var _ = new Use(open); Memory memory = backend.allocate(4L * texts.size() * width())) {
             Tensor out = Tensor.of(DType.F32, memory.segment(), texts.size(), width());
             encode(texts.stream().map(conventions.prepare()).toList(), maxTokens(), out);
             if (conventions.normalise()) {
                 L2Normalise.forward(backend, out, 1);
             }
             return download(out);
-        } finally {
-            gate.leave();
         }
     }
 
@@ -138,18 +147,15 @@ public final class TextEncoder implements AutoCloseable {
         if (out.dtype() != DType.F32 || out.rank() != 2 || out.rows() != descriptions.size() || out.cols() != width()) {
             throw new IllegalArgumentException("task embeddings need F32[" + descriptions.size() + ", " + width() + "], got " + out);
         }
-        gate.enter();
-        try {
+        try (var _ = new Use(open)) {
             int maxTokens = Math.min(conventions.taskTokens(), embedder.maxTokens());
             encode(descriptions.stream().map(conventions.format()::apply).toList(), maxTokens, out);
             L2Normalise.forward(backend, out, (float) Math.sqrt(width()));
-        } finally {
-            gate.leave();
         }
     }
 
     private void encode(List<String> texts, int maxTokens, Tensor out) {
-        var event = new EncodeEvent();
+        var event = new Events.Encode();
         event.begin();
         int[][] ids = texts.stream().map(text -> tokenizer.encode(text, maxTokens).ids()).toArray(int[][]::new);
         embedder.embed(ids, out);

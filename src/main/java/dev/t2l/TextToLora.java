@@ -33,11 +33,10 @@ public final class TextToLora implements AutoCloseable {
      * Who reads the descriptions.
      *
      * @param release at the end, if the encoder is this object's own
-     * @param lender  the language model, where its weights are the encoder's
      */
-    private record Reader(TextEncoder encoder, Runnable release, Optional<Gate> lender) {
+    private record Reader(TextEncoder encoder, Runnable release) {
         static Reader borrowed(TextEncoder encoder) {
-            return new Reader(encoder, () -> { }, Optional.empty());
+            return new Reader(encoder, () -> { });
         }
     }
 
@@ -67,9 +66,8 @@ public final class TextToLora implements AutoCloseable {
     public static TextToLora load(Path folder, LanguageModel base) {
         Optional<String> named = encoderOf(folder);
         TextEncoder encoder = named.isPresent() ? TextEncoder.load(ModelSource.resolve(named.get()), base.backend())
-                : TextEncoder.lastToken(base.decoder(), base.tokenizer());
-        return load(folder, Optional.of(base.config()), base.backend(),
-                new Reader(encoder, encoder::close, named.isPresent() ? Optional.empty() : Optional.of(base.gate())));
+                : TextEncoder.lastToken(base.decoder(), base.tokenizer(), base.gate());
+        return load(folder, Optional.of(base.config()), base.backend(), new Reader(encoder, encoder::close));
     }
 
     /**
@@ -155,22 +153,8 @@ public final class TextToLora implements AutoCloseable {
         if (descriptions.isEmpty()) {
             return List.of();
         }
-        gate.enter();
-        try {
-            reader.lender().ifPresent(Gate::enter);
-            try {
-                return encodeAndGenerate(descriptions);
-            } finally {
-                reader.lender().ifPresent(Gate::leave);
-            }
-        } finally {
-            gate.leave();
-        }
-    }
-
-    private List<Adapter> encodeAndGenerate(List<String> descriptions) {
         int width = reader.encoder().width();
-        try (Memory memory = backend.allocate(4L * descriptions.size() * width)) {
+        try (var _ = new Use(List.of(gate)); Memory memory = backend.allocate(4L * descriptions.size() * width)) {
             var event = new Events.Adapt();
             event.begin();
             Tensor embeddings = Tensor.of(DType.F32, memory.segment(), descriptions.size(), width);

@@ -2,18 +2,20 @@ package dev.t2l;
 
 import dev.t2l.backend.Gate;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 
-/** Keeps a model and the adapters of its requests open while they run. */
+/** Keeps what a call works with open while it runs. */
 final class Use implements AutoCloseable {
     private final Deque<Gate> entered = new ArrayDeque<>();
 
-    Use(Gate model, List<Request> requests) {
+    /** @throws IllegalStateException if one of them is closed */
+    Use(List<Gate> gates) {
         try {
-            enter(model);
-            for (Request request : requests) {
-                request.adaptation().parts().forEach(part -> enter(part.adapter().gate()));
+            for (Gate gate : gates) {
+                gate.enter();
+                entered.push(gate);
             }
         } catch (RuntimeException e) {
             close();
@@ -21,9 +23,11 @@ final class Use implements AutoCloseable {
         }
     }
 
-    private void enter(Gate gate) {
-        gate.enter();
-        entered.push(gate);
+    /** A model and the adapters of its requests. */
+    static Use of(Gate model, List<Adaptation> adaptations) {
+        var gates = new ArrayList<Gate>(List.of(model));
+        adaptations.forEach(adaptation -> adaptation.parts().forEach(part -> gates.add(part.adapter().gate())));
+        return new Use(gates);
     }
 
     @Override

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /**
  * Generates for several sequences side by side, each with its own adapters and sampler. What a sequence says does not depend on
@@ -66,8 +67,13 @@ public final class Generator implements AutoCloseable {
         rowOwner = new int[count];
     }
 
-    /** Reads all prompts and chooses every sequence's first token. */
-    public void prefill() {
+    /**
+     * Reads all prompts and chooses every sequence's first token.
+     *
+     * @param cancelled asked between passes of some hundred tokens
+     * @return false if that ended it early; the sequences are then of no use
+     */
+    public boolean prefill(BooleanSupplier cancelled) {
         int wanted = 0;
         var adapters = new ArrayList<List<LoraBatch.Entry>>();
         space.clear();
@@ -83,6 +89,9 @@ public final class Generator implements AutoCloseable {
                     rowOwner[wanted++] = s;
                 }
                 if (space.size() == PREFILL_ROWS || end && s == sequences.size() - 1) {
+                    if (cancelled.getAsBoolean()) {
+                        return false;
+                    }
                     try (LoraBatch batch = batch(adapters)) {
                         run(batch, wanted);
                     }
@@ -93,6 +102,7 @@ public final class Generator implements AutoCloseable {
             }
             length[s] = prompt.length;
         }
+        return true;
     }
 
     private LoraBatch batch(List<List<LoraBatch.Entry>> rows) {

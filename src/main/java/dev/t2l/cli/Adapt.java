@@ -15,8 +15,11 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code t2l adapt}: a sentence becomes an adapter on disk. */
 @Command(name = "adapt", description = "Turns one sentence that describes a task into a LoRA adapter.")
@@ -57,15 +60,18 @@ final class Adapt implements Callable<Integer> {
     @Mixin
     private Result result;
 
+    @Spec
+    private CommandSpec spec;
+
     /** @param generateMillis from the sentence to the matrices, models already open */
     record Adapted(String description, String out, String baseModel, int pairs, int rank, float scale, long parameters, double generateMillis) {
     }
 
     @Override
     public Integer call() {
-        boolean gguf = out.getFileName().toString().endsWith(".gguf");
+        boolean gguf = out.toString().endsWith(".gguf");
         if (gguf && base == null) {
-            throw new IllegalArgumentException("a GGUF adapter is written for a certain model; HINT: give it with --base");
+            throw new ParameterException(spec.commandLine(), "a GGUF adapter is written for a certain model; HINT: give it with --base");
         }
         Path basePath = base == null ? null : source.resolve(base);
         try (Backend open = backend.open(); Opened models = open(basePath, open)) {

@@ -26,6 +26,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -40,13 +41,13 @@ final class Run implements Callable<Integer> {
     private String base;
 
     @Option(names = "--adapter", paramLabel = "PATH[:SCALE]", description = "An adapter to add, a PEFT folder or a GGUF LoRA file; may be given several times. Scale 0 is the base model, default 1.")
-    private List<String> adapters = List.of();
+    private List<AdapterArgument> adapters = List.of();
 
     @ArgGroup(exclusive = false, heading = "%nAn adapter from a sentence:%n")
     private TaskOptions task;
 
     @ArgGroup(exclusive = false, heading = "%nHow tokens are chosen (default: always the most likely one):%n")
-    private SamplingOptions sampling = new SamplingOptions();
+    private SamplingOptions samplingOptions = new SamplingOptions();
 
     @Option(names = "--system", paramLabel = "TEXT", description = "Instructions to the model, before the conversation.")
     private String system;
@@ -84,23 +85,23 @@ final class Run implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (prompt == null && (raw || json)) {
-            throw new IllegalArgumentException("--raw and --json need a prompt");
+            throw new ParameterException(spec.commandLine(), "--raw and --json need a prompt");
         }
+        Sampling sampling = samplingOptions.sampling(spec.commandLine());
         try (Backend open = backend.open(); LanguageModel lm = LanguageModel.load(source.resolve(base), open)) {
             List<AdapterMix.Part> parts = new ArrayList<>();
             try {
-                for (String argument : adapters) {
-                    AdapterArgument parsed = AdapterArgument.parse(argument);
-                    parts.add(new AdapterMix.Part(lm.loadAdapter(parsed.path()), parsed.scale()));
+                for (AdapterArgument adapter : adapters) {
+                    parts.add(new AdapterMix.Part(lm.loadAdapter(adapter.path()), adapter.scale()));
                 }
                 if (task != null) {
                     parts.add(new AdapterMix.Part(fromSentence(lm, open), 1));
                 }
                 Adaptation adaptation = AdapterMix.of(parts.toArray(AdapterMix.Part[]::new));
                 if (prompt == null) {
-                    converse(lm, adaptation);
+                    converse(lm, adaptation, sampling);
                 } else {
-                    answer(lm, raw ? Request.raw(prompt, adaptation, sampling.sampling()) : Request.of(begin().thenUser(prompt), adaptation, sampling.sampling()));
+                    answer(lm, raw ? Request.raw(prompt, adaptation, sampling) : Request.of(begin().thenUser(prompt), adaptation, sampling));
                 }
             } finally {
                 parts.forEach(part -> part.adapter().close());
@@ -141,7 +142,7 @@ final class Run implements Callable<Integer> {
         return done;
     }
 
-    private void converse(LanguageModel lm, Adaptation adaptation) throws IOException {
+    private void converse(LanguageModel lm, Adaptation adaptation, Sampling sampling) throws IOException {
         PrintWriter err = spec.commandLine().getErr();
         var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         boolean person = Terminal.isStandardError();
@@ -157,7 +158,7 @@ final class Run implements Callable<Integer> {
             }
             if (!line.isBlank()) {
                 chat = chat.thenUser(line);
-                chat = chat.thenAssistant(answer(lm, Request.of(chat, adaptation, sampling.sampling())).text());
+                chat = chat.thenAssistant(answer(lm, Request.of(chat, adaptation, sampling)).text());
             }
         }
     }

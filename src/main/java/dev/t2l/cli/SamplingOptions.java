@@ -2,7 +2,9 @@ package dev.t2l.cli;
 
 import dev.t2l.Sampling;
 import java.util.List;
+import picocli.CommandLine;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /** The options of {@link Sampling}. */
 final class SamplingOptions {
@@ -27,7 +29,12 @@ final class SamplingOptions {
     @Option(names = "--stop", paramLabel = "TEXT", description = "End before this text; may be given several times.")
     private List<String> stop = List.of();
 
-    Sampling sampling() {
-        return new Sampling(temperature, topK, topP, minP, seed, maxTokens, stop);
+    /** @throws ParameterException if a value is out of its range */
+    Sampling sampling(CommandLine command) {
+        try {
+            return new Sampling(temperature, topK, topP, minP, seed, maxTokens, stop);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(command, e.getMessage(), e);
+        }
     }
 }

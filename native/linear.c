@@ -84,11 +84,22 @@ INLINE void plain_dots(const float *x, const uint8_t *w, int64_t stride, int32_t
 #define F16_dots(x, w, stride, k, rows, acc) plain_dots(x, w, stride, T2L_F16, k, rows, acc)
 #define BF16_dots(x, w, stride, k, rows, acc) plain_dots(x, w, stride, T2L_BF16, k, rows, acc)
 
+/* The next group's rows, on their way while this one is computed. */
+INLINE void fetch_ahead(const linear_job *j, int64_t o, int64_t to) {
+    if (o + 2 * GROUP <= to) {
+        const uint8_t *next = j->w + (o + GROUP) * j->w_stride;
+        for (int64_t at = 0; at < GROUP * j->w_stride; at += 64) {
+            __builtin_prefetch(next + at);
+        }
+    }
+}
+
 /* Outputs [from, to) of one row of x. */
 #define DEFINE_ONE_ROW(F)                                                                          \
     static void F##_one_row(const linear_job *j, int64_t from, int64_t to) {                       \
         int64_t o = from;                                                                          \
         for (; o + GROUP <= to; o += GROUP) {                                                      \
+            fetch_ahead(j, o, to);                                                                 \
             vf acc[GROUP] = {zero(), zero(), zero(), zero()};                                      \
             F##_dots(j->x, j->w + o * j->w_stride, j->w_stride, j->in, GROUP, acc);                \
             put(j, j->y, o, sum4(acc[0], acc[1], acc[2], acc[3]));                                 \

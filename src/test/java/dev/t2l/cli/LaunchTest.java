@@ -4,12 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.net.httpserver.HttpServer;
+import dev.t2l.Tiny;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,22 +25,28 @@ class LaunchTest {
     @TempDir
     Path folder;
 
-    private record Outcome(int code, String out, String err) {
+    /** @param ended when the process was gone, in ms of the system's clock */
+    private record Outcome(int code, String out, String err, long ended) {
     }
 
     private Outcome java(List<String> arguments) throws IOException, InterruptedException {
+        return java(arguments, Map.of());
+    }
+
+    private Outcome java(List<String> arguments, Map<String, String> environment) throws IOException, InterruptedException {
         var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         command.addAll(arguments);
         Path out = folder.resolve("out");
         Path err = folder.resolve("err");
         var builder = new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
         builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"));
+        builder.environment().putAll(environment);
         Process process = builder.start();
         if (!process.waitFor(120, TimeUnit.SECONDS)) {
             process.destroyForcibly();
             throw new AssertionError("no end after two minutes: " + command);
         }
-        return new Outcome(process.exitValue(), Files.readString(out), Files.readString(err));
+        return new Outcome(process.exitValue(), Files.readString(out), Files.readString(err), System.currentTimeMillis());
     }
 
     /** The compiled classes and the jars they run on, as the build wrote them down. */
@@ -108,5 +121,61 @@ class LaunchTest {
         Outcome outcome = java(List.of("-cp", runtime(), source.toString()));
         assertEquals(List.of("warning: heard", "warning: number 7"), outcome.err().lines().toList());
         assertEquals(0, outcome.code());
+    }
+
+    /** What an application that embeds the module does, down to forgetting to close: its JVM ends normally and at once. */
+    @Test
+    void aModelLeftOpenDoesNotHoldTheJvm() throws Exception {
+        Path source = folder.resolve("LeftOpen.java");
+        Files.writeString(source, """
+                import dev.t2l.*;
+                import java.nio.file.Path;
+
+                class LeftOpen {
+                    public static void main(String... args) {
+                        var lm = LanguageModel.load(Path.of(args[1]), dev.t2l.backend.Backend.best());
+                        var adapter = TextToLora.load(Path.of(args[0]), lm).generate("Answer with yes or no.");
+                        var request = Request.raw("once", adapter, Sampling.greedy().withMaxTokens(5));
+                        Thread.ofVirtual().start(() -> lm.generate(request)); // not waited for, either
+                        System.out.println(lm.generate(request).tokens().length);
+                        System.out.println(System.currentTimeMillis());
+                    }
+                }
+                """);
+        Outcome outcome = java(List.of("-p", runtime(), "--add-modules", "dev.t2l", "--enable-native-access=dev.t2l,ai.djl.tokenizers,com.sun.jna",
+                "-Dai.djl.offline=true", source.toString(), Tiny.T2L.toString(), Tiny.BASE.toString()));
+        assertEquals(0, outcome.code(), outcome.err());
+        List<String> lines = outcome.out().lines().toList();
+        assertEquals("5", lines.getFirst());
+        long millis = outcome.ended() - Long.parseLong(lines.getLast());
+        assertTrue(millis < 5000, "ended " + millis + " ms after its main method");
+        assertFalse(outcome.err().contains("WARN"), outcome.err());
+    }
+
+    /** A hub id is looked up in the cache; only {@code --download} asks the hub. */
+    @Test
+    void nothingIsDownloadedUnasked() throws Exception {
+        var asked = new AtomicInteger();
+        HttpServer hub = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        hub.createContext("/", exchange -> {
+            asked.incrementAndGet();
+            exchange.sendResponseHeaders(404, -1);
+            exchange.close();
+        });
+        hub.start();
+        try {
+            var environment = Map.of("HF_ENDPOINT", "http://localhost:" + hub.getAddress().getPort(), "HF_HOME", folder.resolve("cache").toString());
+            List<String> run = List.of("-cp", runtime(), "--enable-native-access=ALL-UNNAMED", "dev.t2l.cli.Main", "run", "--base", "owner/model", "once");
+            Outcome offline = java(run, environment);
+            assertEquals(1, offline.code(), offline.out());
+            assertEquals(1, offline.err().lines().count(), offline.err());
+            assertTrue(offline.err().contains("--download"), offline.err());
+            assertEquals(0, asked.get());
+            Outcome online = java(Stream.concat(run.stream(), Stream.of("--download")).toList(), environment);
+            assertEquals(1, online.code(), online.out());
+            assertTrue(asked.get() > 0, online.err());
+        } finally {
+            hub.stop(0);
+        }
     }
 }

@@ -11,42 +11,20 @@ import dev.t2l.tensor.Tensor;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Level;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
-import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.openjdk.jmh.annotations.Warmup;
 
 /** A product with a LoRA adapter on every row; rank 0 is the product alone, so the difference is the adapter's price. */
-@State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-public class LoraLinearBenchmark {
-    @Param("best")
-    public String backend;
-
-    @Param({"smollm2", "mistral7b"})
-    public String shape;
-
+public class LoraLinearBenchmark extends KernelBenchmark {
     @Param({"0", "8", "64"})
     public int rank;
 
     @Param({"1", "128"})
     public int rows;
 
-    private Bench bench;
     private LoraBatch batch;
     private LoraRows adapters;
     private Tensor y;
@@ -55,8 +33,7 @@ public class LoraLinearBenchmark {
 
     @Setup(Level.Trial)
     public void setUp() {
-        int d = ModelShape.of(shape).hidden();
-        bench = new Bench(backend);
+        int d = open().hidden();
         x = bench.gaussian(rows, d);
         w = bench.weights(DType.Q4_1, d, d);
         y = bench.zeros(rows, d);
@@ -80,10 +57,9 @@ public class LoraLinearBenchmark {
     }
 
     @TearDown(Level.Trial)
-    public void tearDown() {
+    public void closeBatch() {
         if (batch != null) {
             batch.close();
         }
-        bench.close();
     }
 }

@@ -128,10 +128,14 @@ final class Run implements Callable<Integer> {
 
     private Completion answer(LanguageModel lm, Request request) {
         PrintWriter out = spec.commandLine().getOut();
-        Completion done = lm.generate(json ? request : request.withSink(piece -> {
-            out.print(piece);
-            out.flush();
-        }));
+        Completion done;
+        try (var progress = Progress.of(json ? "generating" : "reading the prompt", -1, "", 1)) {
+            done = lm.generate(json ? request : request.withSink(piece -> {
+                progress.close();
+                out.print(piece);
+                out.flush();
+            }));
+        }
         if (json) {
             out.println(Result.toJson(done));
         } else {

@@ -47,8 +47,8 @@ class T2lSmolLm2GoldenTest {
                 assertClose(c + ".embedding", want, Arrays.copyOfRange(embeddings, c * want.length, (c + 1) * want.length),
                         about.get("rtol").asDouble(), about.get("atol").asDouble());
                 assertTrue(EndToEndGoldenTest.assertAdapter(golden.weights(), c + ".base_model.model.model.", adapters.get(c), about) > 0);
-                // plain Java takes a second a prompt: one prompt a case
-                int prompts = backend.name().equals("java") ? 1 : cases.get(c).get("prompts").size();
+                // plain Java takes seconds a prompt: one prompt in all
+                int prompts = !backend.name().equals("java") ? cases.get(c).get("prompts").size() : c == 0 ? 1 : 0;
                 for (int p = 0; p < prompts; p++) {
                     String input = cases.get(c).get("prompts").get(p).get("input").asText();
                     assertAnswers(lm, golden.weights(), c + "." + p + ".", input, adapters.get(c), about.get("logits_atol").asDouble());

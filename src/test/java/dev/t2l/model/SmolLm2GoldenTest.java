@@ -33,9 +33,11 @@ class SmolLm2GoldenTest {
         try (SafeTensors golden = SafeTensors.open(folder.resolve("expected.safetensors")); DecoderFile model = DecoderFile.open(file, backend)) {
             Weights expected = golden.weights();
             var decoder = new Decoder(backend, model.config(), model.weights());
-            for (int i = 0; expected.has("p" + i + ".ids"); i++) {
+            boolean slow = backend.name().equals("java"); // seconds a prompt, a quarter of one a step
+            int prompts = slow ? 2 : Integer.MAX_VALUE;
+            for (int i = 0; i < prompts && expected.has("p" + i + ".ids"); i++) {
                 int[] all = assertPrompt(decoder, expected, "p" + i + ".", rtol, atol);
-                if (i == 0) {
+                if (i == 0 && !slow) {
                     DecoderGoldenTest.assertGreedy(decoder, all, DecoderGoldenTest.ids(expected.get("p0.ids"))[0].length, rtol, atol);
                 }
             }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.t2l.backend.Backend;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -117,7 +118,7 @@ class LanguageModelTest {
             int[] prompt = chatty.encode(chat);
             assertEquals("system: be brief\nuser: x\nassistant: y\nuser: <|end|>\nassistant: ", chatty.tokenizer().decode(prompt, false));
             int end = bare.tokenizer().encode("<|end|>", false, true)[0];
-            assertTrue(java.util.Arrays.stream(prompt).noneMatch(id -> id == end), "what a user types is no control token");
+            assertTrue(Arrays.stream(prompt).noneMatch(id -> id == end), "what a user types is no control token");
             assertEquals(prompt.length, chatty.generate(chat, Adaptation.none(), few, _ -> { }).promptTokens());
         }
     }

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.t2l.Adaptation;
 import dev.t2l.Adapter;
+import dev.t2l.AdapterMix;
 import dev.t2l.Chat;
 import dev.t2l.Completion;
 import dev.t2l.LanguageModel;
@@ -26,6 +27,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -132,13 +134,15 @@ class FrontCommandsTest {
         String adapted = json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--adapter", adapter, "once").get("text").asText();
         assertNotEquals(base, adapted);
         assertEquals(base, json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--adapter", adapter + ":0", "once").get("text").asText());
-        String both = json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--adapter", adapter + ":-0.5", "--t2l", T2L, "--task", TASK, "--stats",
+        String opposite = json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--adapter", adapter + ":-3", "once").get("text").asText();
+        assertNotEquals(opposite, json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--adapter", adapter + ":3", "once").get("text").asText());
+        String both = json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--adapter", adapter + ":-3", "--t2l", T2L, "--task", TASK, "--stats",
                 "once").get("text").asText();
         assertTrue(err.toString().startsWith("adapter from the sentence in "), err.toString());
         assertEquals(library(Tiny.BASE, lm -> {
             try (TextToLora t2l = TextToLora.load(Tiny.T2L, lm)) {
-                return Request.raw("once", dev.t2l.AdapterMix.of(new dev.t2l.AdapterMix.Part(lm.loadAdapter(folder.resolve("a")), -0.5f),
-                        new dev.t2l.AdapterMix.Part(t2l.generate(TASK), 1)), few());
+                return Request.raw("once", AdapterMix.of(new AdapterMix.Part(lm.loadAdapter(folder.resolve("a")), -3),
+                        new AdapterMix.Part(t2l.generate(TASK), 1)), few());
             }
         }).text(), both);
     }
@@ -195,7 +199,7 @@ class FrontCommandsTest {
             Tiny.adapter(lm.config(), 3, 1).save(broken);
         }
         byte[] bytes = Files.readAllBytes(broken.resolve("adapter_model.safetensors"));
-        Files.write(broken.resolve("adapter_model.safetensors"), java.util.Arrays.copyOf(bytes, bytes.length / 2));
+        Files.write(broken.resolve("adapter_model.safetensors"), Arrays.copyOf(bytes, bytes.length / 2));
         assertEquals(1, t2l("run", "--base", BASE, "--adapter", broken.toString(), "--raw", "once"));
         assertOneLine("t2l run: ", "adapter_model.safetensors");
     }

@@ -2,6 +2,7 @@ package dev.t2l.model;
 
 import static dev.t2l.Golden.assertClose;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.t2l.EachBackend;
@@ -14,6 +15,7 @@ import dev.t2l.ops.LoraBatch;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -63,6 +65,7 @@ class AdapterGoldenTest {
     @TestFactory
     Stream<DynamicTest> hypernet() {
         return EachBackend.of("hypernet", (folder, backend) -> {
+            assumeTrue(Files.exists(folder.resolve("base")), "the small copies in this repository share one base model");
             try (DecoderFile model = DecoderFile.open(folder.resolve("base"), backend)) {
                 var decoder = new Decoder(backend, model.config(), model.weights());
                 assertLogits(folder, "base_logits", decoder, null);

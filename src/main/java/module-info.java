@@ -14,7 +14,9 @@ module dev.t2l {
 
     exports dev.t2l;
     exports dev.t2l.backend;
+    exports dev.t2l.hyper;
     exports dev.t2l.io;
+    exports dev.t2l.model;
     exports dev.t2l.tensor;
     exports dev.t2l.text;
 

@@ -6,6 +6,7 @@ module dev.t2l {
     requires info.picocli;
     requires java.logging;
     requires java.net.http;
+    requires jcuda;
     requires jdk.jfr;
     requires jdk.management;
     requires me.tongfei.progressbar;

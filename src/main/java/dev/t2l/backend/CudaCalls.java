@@ -1,0 +1,76 @@
+package dev.t2l.backend;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * The calls of CUDA's driver that a forward pass makes, one handle each, without JNI; handles and addresses are longs, 0 is null.
+ * Calling one allocates nothing. {@link #driver()} must have succeeded before. Everything else of the driver is called through JCuda.
+ */
+final class CudaCalls {
+    static final MethodHandle INIT = bind("cuInit", JAVA_INT);
+    static final MethodHandle SET_CURRENT = bind("cuCtxSetCurrent", JAVA_LONG);
+    /** function, grid x, y, z, block x, y, z, shared bytes, stream, parameters, extra. */
+    static final MethodHandle LAUNCH = bind("cuLaunchKernel", JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT,
+            JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    static final MethodHandle SYNCHRONISE = bind("cuStreamSynchronize", JAVA_LONG);
+    /** to, from, bytes, stream. */
+    static final MethodHandle UPLOAD = bind("cuMemcpyHtoDAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    static final MethodHandle DOWNLOAD = bind("cuMemcpyDtoHAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle ERROR_NAME = bind("cuGetErrorName", JAVA_INT, JAVA_LONG);
+    private static final MethodHandle ERROR_TEXT = bind("cuGetErrorString", JAVA_INT, JAVA_LONG);
+
+    private CudaCalls() {
+    }
+
+    /**
+     * The driver's library.
+     *
+     * @throws BackendUnavailableException if there is none, so that nothing of JCuda need be touched to find out
+     */
+    static SymbolLookup driver() {
+        try {
+            return SymbolLookup.libraryLookup("libcuda.so.1", Arena.global());
+        } catch (IllegalArgumentException e) {
+            throw new BackendUnavailableException("no NVIDIA driver: libcuda.so.1 cannot be loaded", e);
+        } catch (IllegalCallerException e) {
+            throw new BackendUnavailableException("the JVM forbids native access: " + e.getMessage(), e);
+        }
+    }
+
+    private static MethodHandle bind(String name, MemoryLayout... parameters) {
+        return Linker.nativeLinker().downcallHandle(driver().findOrThrow(name), FunctionDescriptor.of(JAVA_INT, parameters));
+    }
+
+    /** {@code CUDA_ERROR_INVALID_VALUE (1): invalid argument}. */
+    static String describe(int result) {
+        return text(ERROR_NAME, result) + " (" + result + "): " + text(ERROR_TEXT, result);
+    }
+
+    private static String text(MethodHandle call, int result) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(JAVA_LONG);
+            int code = (int) call.invokeExact(result, out.address());
+            long at = out.get(JAVA_LONG, 0);
+            return code != 0 || at == 0 ? "unknown error" : MemorySegment.ofAddress(at).reinterpret(256).getString(0);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** What a downcall threw, to be thrown on. */
+    static RuntimeException unexpected(Throwable t) {
+        if (t instanceof Error error) {
+            throw error;
+        }
+        return t instanceof RuntimeException e ? e : new IllegalStateException(t);
+    }
+}

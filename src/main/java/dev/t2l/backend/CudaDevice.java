@@ -1,0 +1,274 @@
+package dev.t2l.backend;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import jcuda.Pointer;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUmodule;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * The GPU: its primary context, the kernels' modules, and the one stream that everything runs on. Opened once, by whoever asks
+ * first, and never closed: backends come and go and own only memory.
+ *
+ * <p>One stream for all Java threads: work runs in the order in which it was handed over, so what one thread computed another
+ * may use as soon as it knows of it, and memory is freed after its use. The driver takes launches from several threads at once.
+ * The context is made current before every call, since a Java thread, a virtual one above all, has none of its own.
+ *
+ * <p>{@code -Dt2l.cuda.device=N} picks the device; {@code -Dt2l.cuda.ptx=true} has the driver compile the kernels from PTX.
+ */
+final class CudaDevice {
+    private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
+    /** What nvcc 13 compiles needs a driver that knows CUDA 13, which are those from 580 on. */
+    private static final int CUDA = 13_000;
+    private static final String[] FAULTS = {"", "gather", "scatter", "mean_rows", "attention", "lora"};
+    private static CudaDevice opened;
+
+    private static final class Context extends CUcontext {
+        long value() {
+            return getNativePointer();
+        }
+    }
+
+    private static final class Stream extends CUstream {
+        long value() {
+            return getNativePointer();
+        }
+    }
+
+    /** Page-locked host memory, at the same address on the device. */
+    static final class Pinned extends Pointer {
+        Pinned(CudaDevice device, long bytes) {
+            device.makeCurrent();
+            JCudaDriver.cuMemAllocHost(this, bytes);
+        }
+
+        long value() {
+            return getNativePointer();
+        }
+    }
+
+    private final CUdevice handle = new CUdevice();
+    private final String name;
+    private final int major;
+    private final int minor;
+    private final int multiprocessors;
+    private final int sharedPerBlock;
+    private final long memory;
+    private final int cuda;
+    private final Context context = new Context();
+    private final long contextValue;
+    private final Stream stream = new Stream();
+    private final long streamValue;
+    private final Map<String, CudaModule> modules = new ConcurrentHashMap<>();
+    private final CudaScratch scratch = new CudaScratch(this);
+    private final MemorySegment fault;
+
+    /**
+     * The device of this process.
+     *
+     * @throws BackendUnavailableException with the reason in one line: no driver, no GPU, one too old, or no kernels in this build
+     */
+    static synchronized CudaDevice open() {
+        if (opened == null) {
+            if (CudaDevice.class.getResource("/cuda/add.fatbin") == null) {
+                throw new BackendUnavailableException("this build has no CUDA kernels: nvcc was not found when it was made");
+            }
+            CudaCalls.driver();
+            try {
+                int result = (int) CudaCalls.INIT.invokeExact(0);
+                if (result != 0) {
+                    throw new BackendUnavailableException("no usable NVIDIA GPU: " + CudaCalls.describe(result));
+                }
+                JCudaDriver.setExceptionsEnabled(true);
+                opened = new CudaDevice(Integer.getInteger("t2l.cuda.device", 0));
+            } catch (jcuda.CudaException | LinkageError e) {
+                throw new BackendUnavailableException(String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString()), e);
+            } catch (Throwable t) {
+                throw CudaCalls.unexpected(t);
+            }
+        }
+        return opened;
+    }
+
+    private CudaDevice(int ordinal) {
+        int[] number = new int[1];
+        JCudaDriver.cuDriverGetVersion(number);
+        cuda = number[0];
+        if (cuda < CUDA) {
+            throw new BackendUnavailableException("the NVIDIA driver knows CUDA " + version(cuda) + "; CUDA " + version(CUDA) + ", driver 580 or newer, is needed");
+        }
+        JCudaDriver.cuDeviceGetCount(number);
+        if (ordinal < 0 || ordinal >= number[0]) {
+            throw new BackendUnavailableException("there is no CUDA device " + ordinal + " among " + number[0]);
+        }
+        JCudaDriver.cuDeviceGet(handle, ordinal);
+        byte[] text = new byte[256];
+        JCudaDriver.cuDeviceGetName(text, text.length, handle);
+        name = new String(text, StandardCharsets.UTF_8).split("\0")[0];
+        major = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+        minor = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+        if (major < 8) {
+            throw new BackendUnavailableException(name + " has compute capability " + major + "." + minor + "; 8.0 is needed");
+        }
+        multiprocessors = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+        sharedPerBlock = attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+        long[] bytes = new long[1];
+        JCudaDriver.cuDeviceTotalMem(bytes, handle);
+        memory = bytes[0];
+        JCudaDriver.cuDevicePrimaryCtxRetain(context, handle);
+        contextValue = context.value();
+        makeCurrent();
+        JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING);
+        streamValue = stream.value();
+        fault = MemorySegment.ofAddress(new Pinned(this, 64).value()).reinterpret(64);
+        fault.fill((byte) 0);
+    }
+
+    private int attribute(int which) {
+        int[] value = new int[1];
+        JCudaDriver.cuDeviceGetAttribute(value, which, handle);
+        return value[0];
+    }
+
+    private static String version(int cuda) {
+        return cuda / 1000 + "." + cuda % 1000 / 10;
+    }
+
+    /** Makes the context current on the calling thread; every call of the driver comes after one of this. */
+    void makeCurrent() {
+        try {
+            check((int) CudaCalls.SET_CURRENT.invokeExact(contextValue), "cuCtxSetCurrent");
+        } catch (Throwable t) {
+            throw CudaCalls.unexpected(t);
+        }
+    }
+
+    /** The stream of the calling thread's work, which is everybody's. */
+    long stream() {
+        return streamValue;
+    }
+
+    CUstream streamHandle() {
+        return stream;
+    }
+
+    /** Memory between the launches of one operation. */
+    CudaScratch scratch() {
+        return scratch;
+    }
+
+    int multiprocessors() {
+        return multiprocessors;
+    }
+
+    /** The most shared memory a block may ask for, in bytes ({@link CudaFunction#maxShared}). */
+    int sharedPerBlock() {
+        return sharedPerBlock;
+    }
+
+    /** The compute capability as one number: 80, 90. */
+    int capability() {
+        return 10 * major + minor;
+    }
+
+    /** Where a kernel that meets an index outside its table writes its number ({@code enum t2l_fault} of {@code cuda/common.cuh}). */
+    long fault() {
+        return fault.address();
+    }
+
+    /**
+     * Waits until all work is done.
+     *
+     * @throws IndexOutOfBoundsException if a kernel met an index outside its table
+     * @throws CudaException if a kernel failed
+     */
+    void synchronise() {
+        makeCurrent();
+        try {
+            check((int) CudaCalls.SYNCHRONISE.invokeExact(streamValue), "waiting for the kernels launched so far (-Dt2l.cuda.check=true finds which)");
+        } catch (Throwable t) {
+            throw CudaCalls.unexpected(t);
+        }
+        int code = fault.get(ValueLayout.JAVA_INT, 0);
+        if (code != 0) {
+            fault.set(ValueLayout.JAVA_INT, 0, 0);
+            throw new IndexOutOfBoundsException("kernel " + (code < FAULTS.length ? FAULTS[code] : String.valueOf(code)) + " met an index outside its table");
+        }
+    }
+
+    void check(int result, String what) {
+        if (result != 0) {
+            throw new CudaException(what + " on " + this + ": " + CudaCalls.describe(result));
+        }
+    }
+
+    /** @throws CudaException naming what was asked, what is free and what would fit */
+    void allocate(CUdeviceptr to, long bytes, String what) {
+        makeCurrent();
+        try {
+            JCudaDriver.cuMemAlloc(to, bytes);
+        } catch (jcuda.CudaException e) {
+            throw new CudaException(String.format(Locale.ROOT, "%s: asked for %.1f MiB, %.1f MiB of %.1f are free on %s (%s)", what, mib(bytes), mib(free()), mib(memory), this, e.getMessage()), e);
+        }
+    }
+
+    static double mib(long bytes) {
+        return bytes / 1048576.0;
+    }
+
+    /** Bytes of device memory that nobody has. */
+    long free() {
+        makeCurrent();
+        long[] free = new long[1];
+        JCudaDriver.cuMemGetInfo(free, new long[1]);
+        return free[0];
+    }
+
+    /** The kernels of {@code cuda/<name>.cu}. */
+    CudaModule module(String source) {
+        return modules.computeIfAbsent(source, this::load);
+    }
+
+    private CudaModule load(String source) {
+        boolean compile = Boolean.getBoolean("t2l.cuda.ptx");
+        byte[] image = resource("/cuda/" + source + (compile ? ".ptx" : ".fatbin"));
+        makeCurrent();
+        var module = new CUmodule();
+        long before = System.nanoTime();
+        JCudaDriver.cuModuleLoadData(module, compile ? Arrays.copyOf(image, image.length + 1) : image); // PTX ends in a zero
+        if (compile) {
+            LOG.log(System.Logger.Level.INFO, String.format(Locale.ROOT, "cuda/%s.cu compiled from PTX in %.2f s", source, (System.nanoTime() - before) * 1e-9));
+        }
+        return new CudaModule(this, source, module);
+    }
+
+    private static byte[] resource(String path) {
+        try (InputStream in = CudaDevice.class.getResourceAsStream(path)) {
+            if (in == null) {
+                throw new BackendUnavailableException("this build has no " + path);
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new BackendUnavailableException(path + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /** {@code NVIDIA H100 80GB HBM3, compute capability 9.0, 79.2 GiB, CUDA 13.0}. */
+    @Override
+    public String toString() {
+        return String.format(Locale.ROOT, "%s, compute capability %d.%d, %.1f GiB, driver for CUDA %s", name, major, minor, memory / 1073741824.0, version(cuda));
+    }
+}

@@ -6,12 +6,12 @@
  * of the row's keys alone, and so do the bits.
  *
  * Bytes: k and v once, 8 head_dim a key and key head: this is what takes the time. Flops: 4 head_dim a key and head.
- * attention_split: grid = (splits, key heads x parts of G heads that share one, rows), 256 threads. Scores: a warp takes 4 keys (2 if
- * G is 8) at a time, a lane every 32nd column. Values: a thread takes a column and every n-th key, n = 256 threads / columns.
+ * attention_split: grid = (splits, key heads x parts of G heads that share one, rows), 256 threads. Scores: a warp takes 4 keys at
+ * a time, a lane every 32nd column. Values: a thread takes a column and every n-th key, n = 256 threads / columns.
  */
 #include "attention.cuh"
 
-enum { THREADS = 256, WARPS = THREADS / WARP, SPLIT = 128, SPLITS = 64, KEYS = 128 };
+enum { THREADS = 256, WARPS = THREADS / WARP, SPLIT = 128, SPLITS = 64, KEYS = 128, AT_ONCE = 4 };
 
 INLINE int split_size(const key_range &r) {
     int size = SPLIT;
@@ -28,7 +28,6 @@ INLINE int side_by_side(int d) {
 
 /* scores[g * KEYS + t] of count <= KEYS keys; every warp some of them. */
 template <int G> INLINE void dot_keys(float *scores, const float *queries, const float *k, int64_t kv_cols, int count, const attention_shape &s) {
-    enum { AT_ONCE = G == 8 ? 2 : 4 };
     int lane = threadIdx.x % WARP, d = s.head_dim;
     for (int t = threadIdx.x / WARP * AT_ONCE; t < count; t += WARPS * AT_ONCE) {
         const float *rows[AT_ONCE];
@@ -159,7 +158,7 @@ INLINE void split(float *partial, const float *q, const float *k, const float *v
 }
 
 #define DEFINE_SPLIT(name, G)                                                                                                                      \
-    KERNEL __launch_bounds__(THREADS)                                                                                                              \
+    KERNEL __launch_bounds__(THREADS, 2)                                                                                                            \
         name(float *partial, const float *q, const float *k, const float *v, int64_t kv_rows, const int *ranges, int64_t first, int heads,         \
              int kv_heads, int head_dim, int window, float scale, float softcap, int *fault) {                                                     \
         split<G>(partial, q, k, v, ranges, first, {kv_rows, heads, kv_heads, head_dim, window, scale, softcap}, fault);                            \

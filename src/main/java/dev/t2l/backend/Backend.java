@@ -17,13 +17,13 @@ import java.lang.foreign.MemorySegment;
  */
 public interface Backend extends AutoCloseable {
 
-    /** Opens the best backend this machine has: native CPU, else plain Java; or the one that {@code -Dt2l.backend} names. */
+    /** Opens the best backend this machine has: CUDA, else native CPU, else plain Java; or the one that {@code -Dt2l.backend} names. */
     static Backend best() {
         return Backends.best();
     }
 
     /**
-     * Opens a backend by name: {@code java} or {@code cpu}.
+     * Opens a backend by name: {@code cuda}, {@code cpu} or {@code java}.
      *
      * @throws BackendUnavailableException with the cause, if it cannot be had here
      */
@@ -31,7 +31,7 @@ public interface Backend extends AutoCloseable {
         return Backends.open(name);
     }
 
-    /** {@code java}, {@code cpu}. */
+    /** {@code cuda}, {@code cpu}, {@code java}. */
     String name();
 
     /** Name, instruction set or device, threads: {@code cpu (AVX2+FMA, 2 threads)}. */

@@ -13,7 +13,7 @@ public final class Backends {
     }
 
     private enum Kind {
-        CPU(CpuBackend::open), JAVA(JavaBackend::new);
+        CUDA(CudaBackend::open), CPU(CpuBackend::open), JAVA(JavaBackend::new);
 
         final Supplier<Backend> opener;
 

@@ -1,5 +1,6 @@
 package dev.t2l.backend;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -8,12 +9,11 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 
 /**
  * The calls of CUDA's driver that a forward pass makes, one handle each, without JNI; handles and addresses are longs, 0 is null.
- * Calling one allocates nothing. {@link #driver()} must have succeeded before. Everything else of the driver is called through JCuda.
+ * Calling one allocates nothing. {@link CudaDevice#driver()} must have succeeded before. Everything else of the driver is called through JCuda.
  */
 final class CudaCalls {
     static final MethodHandle INIT = bind("cuInit", JAVA_INT);
@@ -25,29 +25,16 @@ final class CudaCalls {
     /** to, from, bytes, stream. */
     static final MethodHandle UPLOAD = bind("cuMemcpyHtoDAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     static final MethodHandle DOWNLOAD = bind("cuMemcpyDtoHAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    /** address, value, bytes, stream. */
+    static final MethodHandle CLEAR = bind("cuMemsetD8Async", JAVA_LONG, JAVA_BYTE, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle ERROR_NAME = bind("cuGetErrorName", JAVA_INT, JAVA_LONG);
     private static final MethodHandle ERROR_TEXT = bind("cuGetErrorString", JAVA_INT, JAVA_LONG);
 
     private CudaCalls() {
     }
 
-    /**
-     * The driver's library.
-     *
-     * @throws BackendUnavailableException if there is none, so that nothing of JCuda need be touched to find out
-     */
-    static SymbolLookup driver() {
-        try {
-            return SymbolLookup.libraryLookup("libcuda.so.1", Arena.global());
-        } catch (IllegalArgumentException e) {
-            throw new BackendUnavailableException("no NVIDIA driver: libcuda.so.1 cannot be loaded", e);
-        } catch (IllegalCallerException e) {
-            throw new BackendUnavailableException("the JVM forbids native access: " + e.getMessage(), e);
-        }
-    }
-
     private static MethodHandle bind(String name, MemoryLayout... parameters) {
-        return Linker.nativeLinker().downcallHandle(driver().findOrThrow(name), FunctionDescriptor.of(JAVA_INT, parameters));
+        return Linker.nativeLinker().downcallHandle(CudaDevice.driver().findOrThrow(name), FunctionDescriptor.of(JAVA_INT, parameters));
     }
 
     /** {@code CUDA_ERROR_INVALID_VALUE (1): invalid argument}. */

@@ -2,7 +2,9 @@ package dev.t2l.backend;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -60,6 +62,13 @@ final class CudaDevice {
         }
     }
 
+    /** Device memory. */
+    static final class Address extends CUdeviceptr {
+        long value() {
+            return getNativePointer();
+        }
+    }
+
     private final CUdevice handle = new CUdevice();
     private final String name;
     private final int major;
@@ -74,6 +83,7 @@ final class CudaDevice {
     private final long streamValue;
     private final Map<String, CudaModule> modules = new ConcurrentHashMap<>();
     private final CudaScratch scratch = new CudaScratch(this);
+    private final CudaTransfer transfer;
     private final MemorySegment fault;
 
     /**
@@ -86,7 +96,7 @@ final class CudaDevice {
             if (CudaDevice.class.getResource("/cuda/add.fatbin") == null) {
                 throw new BackendUnavailableException("this build has no CUDA kernels: nvcc was not found when it was made");
             }
-            CudaCalls.driver();
+            driver();
             try {
                 int result = (int) CudaCalls.INIT.invokeExact(0);
                 if (result != 0) {
@@ -95,12 +105,27 @@ final class CudaDevice {
                 JCudaDriver.setExceptionsEnabled(true);
                 opened = new CudaDevice(Integer.getInteger("t2l.cuda.device", 0));
             } catch (jcuda.CudaException | LinkageError e) {
-                throw new BackendUnavailableException(String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString()), e);
+                throw new BackendUnavailableException("CUDA's driver cannot be called: " + e.toString().lines().findFirst().orElse(""), e);
             } catch (Throwable t) {
                 throw CudaCalls.unexpected(t);
             }
         }
         return opened;
+    }
+
+    /**
+     * The driver's library.
+     *
+     * @throws BackendUnavailableException if there is none, found out without touching JCuda, which would complain aloud
+     */
+    static SymbolLookup driver() {
+        try {
+            return SymbolLookup.libraryLookup("libcuda.so.1", Arena.global());
+        } catch (IllegalArgumentException e) {
+            throw new BackendUnavailableException("no NVIDIA driver: libcuda.so.1 cannot be loaded", e);
+        } catch (IllegalCallerException e) {
+            throw new BackendUnavailableException("the JVM forbids native access: " + e.getMessage(), e);
+        }
     }
 
     private CudaDevice(int ordinal) {
@@ -135,6 +160,7 @@ final class CudaDevice {
         streamValue = stream.value();
         fault = MemorySegment.ofAddress(new Pinned(this, 64).value()).reinterpret(64);
         fault.fill((byte) 0);
+        transfer = new CudaTransfer(this);
     }
 
     private int attribute(int which) {
@@ -161,13 +187,13 @@ final class CudaDevice {
         return streamValue;
     }
 
-    CUstream streamHandle() {
-        return stream;
-    }
-
     /** Memory between the launches of one operation. */
     CudaScratch scratch() {
         return scratch;
+    }
+
+    CudaTransfer transfer() {
+        return transfer;
     }
 
     int multiprocessors() {
@@ -189,19 +215,23 @@ final class CudaDevice {
         return fault.address();
     }
 
-    /**
-     * Waits until all work is done.
-     *
-     * @throws IndexOutOfBoundsException if a kernel met an index outside its table
-     * @throws CudaException if a kernel failed
-     */
-    void synchronise() {
+    /** Waits until all work is done; {@link CudaException} if a kernel failed. */
+    void await() {
         makeCurrent();
         try {
             check((int) CudaCalls.SYNCHRONISE.invokeExact(streamValue), "waiting for the kernels launched so far (-Dt2l.cuda.check=true finds which)");
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
+    }
+
+    /**
+     * {@link #await}, then looks whether all was well.
+     *
+     * @throws IndexOutOfBoundsException if a kernel met an index outside its table
+     */
+    void synchronise() {
+        await();
         int code = fault.get(ValueLayout.JAVA_INT, 0);
         if (code != 0) {
             fault.set(ValueLayout.JAVA_INT, 0, 0);
@@ -215,13 +245,31 @@ final class CudaDevice {
         }
     }
 
-    /** @throws CudaException naming what was asked, what is free and what would fit */
-    void allocate(CUdeviceptr to, long bytes, String what) {
+    /** Device memory with undefined content, aligned to 256 bytes; {@link CudaException} saying what was asked, is free, and would fit. */
+    Address allocate(long bytes, String what) {
+        makeCurrent();
+        var address = new Address();
+        try {
+            JCudaDriver.cuMemAlloc(address, Math.max(1, bytes));
+        } catch (jcuda.CudaException e) {
+            throw new CudaException(String.format(Locale.ROOT, "no device memory for %s: asked for %.1f MiB, of %.1f MiB %.1f are free on %s (%s); "
+                    + "HINT: no more than what is free fits: a shorter context, fewer sequences, or weights in a smaller format", what, mib(bytes), mib(memory), mib(free()), this, e.getMessage()), e);
+        }
+        return address;
+    }
+
+    /** Gives memory back once all work that was handed over is done. */
+    void release(Address address) {
+        await();
+        JCudaDriver.cuMemFree(address);
+    }
+
+    void clear(long address, long bytes) {
         makeCurrent();
         try {
-            JCudaDriver.cuMemAlloc(to, bytes);
-        } catch (jcuda.CudaException e) {
-            throw new CudaException(String.format(Locale.ROOT, "%s: asked for %.1f MiB, %.1f MiB of %.1f are free on %s (%s)", what, mib(bytes), mib(free()), mib(memory), this, e.getMessage()), e);
+            check((int) CudaCalls.CLEAR.invokeExact(address, (byte) 0, bytes, streamValue), "clearing " + bytes + " bytes");
+        } catch (Throwable t) {
+            throw CudaCalls.unexpected(t);
         }
     }
 

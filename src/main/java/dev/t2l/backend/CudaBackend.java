@@ -1,0 +1,258 @@
+package dev.t2l.backend;
+
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Memory;
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The kernels of {@code cuda/} on an NVIDIA GPU of compute capability 8.0 or newer: activations and sums in f32, weights in their
+ * file's format.
+ *
+ * <p>F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q4_K and Q6_K weights lie on the device as in the file; any other type becomes f32 when it is
+ * placed. Calls return when the work is handed over; it runs in the order of the calls, those of all threads on one stream
+ * ({@link CudaDevice}), and {@link #download} waits for it. An index outside its table, which only the device sees, and a kernel
+ * that failed, are reported there.
+ *
+ * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels, keys split over blocks.
+ */
+public final class CudaBackend implements Backend {
+    private static final int THREADS = 256;
+    private static final long MOST_BLOCKS = 4096;
+
+    /** What a backend and its {@link #decoding()} view have in common. */
+    private static final class Shared {
+        final CudaDevice device = CudaDevice.open();
+        final CudaSlabs slabs = new CudaSlabs(device);
+        final CudaAttention attention = new CudaAttention(device);
+        final CudaProducts products = new CudaProducts(device);
+        final CudaFunction gather = device.module("gather").function("gather");
+        final CudaFunction scatter = device.module("scatter").function("scatter");
+        final CudaFunction meanRows = device.module("meanrows").function("mean_rows");
+        final CudaFunction add = device.module("add").function("add");
+        final CudaFunction gated = device.module("activation").function("gated");
+        final CudaFunction softcap = device.module("activation").function("softcap");
+        final CudaFunction rmsNorm = device.module("rmsnorm").function("rms_norm");
+        final CudaFunction layerNorm = device.module("layernorm").function("layer_norm");
+        final CudaFunction l2Normalise = device.module("l2normalise").function("l2_normalise");
+        final CudaFunction ropeAngles = device.module("rope").function("rope_angles");
+        final CudaFunction rope = device.module("rope").function("rope");
+        volatile boolean closed;
+    }
+
+    private final Shared shared;
+    private final boolean few;
+    private final CudaBackend decoding;
+
+    private CudaBackend(Shared shared, boolean few) {
+        this.shared = shared;
+        this.few = few;
+        this.decoding = few ? this : new CudaBackend(shared, true);
+    }
+
+    /** @throws BackendUnavailableException with the reason in one line */
+    static CudaBackend open() {
+        return new CudaBackend(new Shared(), false);
+    }
+
+    private Shared kernels() {
+        if (shared.closed) {
+            throw new IllegalStateException("the cuda backend was closed");
+        }
+        return shared;
+    }
+
+    @Override
+    public String name() {
+        return "cuda";
+    }
+
+    @Override
+    public String description() {
+        return "cuda (" + shared.device + ")";
+    }
+
+    @Override
+    public Backend decoding() {
+        return decoding;
+    }
+
+    /** Frees what {@link #place} took and refuses further calls; the device itself stays open for the next backend. */
+    @Override
+    public void close() {
+        if (!few) {
+            shared.closed = true;
+            shared.slabs.close();
+        }
+    }
+
+    // Memory
+
+    @Override
+    public Memory allocate(long bytes) {
+        CudaDevice device = kernels().device;
+        Memory memory = CudaMemory.allocate(device, bytes, "activations");
+        device.clear(memory.segment().address(), Math.max(1, bytes));
+        return memory;
+    }
+
+    @Override
+    public void upload(Tensor to, MemorySegment from) {
+        kernels().device.transfer().upload(to.address(), from.asSlice(0, to.bytes()));
+    }
+
+    @Override
+    public void download(MemorySegment to, Tensor from) {
+        kernels().device.transfer().download(to, from);
+    }
+
+    @Override
+    public Placement placement() {
+        return new CudaSlabs(kernels().device);
+    }
+
+    @Override
+    public Tensor place(Tensor host) {
+        return kernels().slabs.place(host);
+    }
+
+    // Rows
+
+    @Override
+    public void gather(Tensor out, long column, Tensor table, Tensor ids, float scale) {
+        kernels().gather.args().pointer(out).i64(out.cols()).i64(column).pointer(table).i32(type("gather", table)).i64(table.rows()).i64(table.cols())
+                .pointer(ids).f32(scale).i64(shared.device.fault()).run(blocks(ids.elements(), 1), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void scatter(Tensor out, Tensor x, Tensor index) {
+        kernels().scatter.args().pointer(out).i64(out.rows()).pointer(x).pointer(index).i64(x.cols()).i64(shared.device.fault())
+                .run(blocks(index.elements(), 1), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void meanRows(Tensor out, Tensor x, Tensor ranges) {
+        kernels().meanRows.args().pointer(out).pointer(x).i64(x.rows()).i64(x.cols()).pointer(ranges).i64(shared.device.fault())
+                .run(blocks(x.cols(), 128), blocks(ranges.dim(0), 1), 1, 128, 0);
+    }
+
+    // Element-wise
+
+    @Override
+    public void add(Tensor y, Tensor x, float alpha) {
+        kernels().add.args().pointer(y).pointer(x).i64(y.elements()).f32(alpha).run(spread(y), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void activation(Tensor out, Tensor x, Activation f) {
+        gated(out, x, null, f);
+    }
+
+    @Override
+    public void gated(Tensor out, Tensor gate, Tensor up, Activation f) {
+        kernels().gated.args().pointer(out).pointer(gate).pointer(up).i64(gate.elements()).i32(f.ordinal()).run(spread(gate), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void softcap(Tensor x, float cap) {
+        kernels().softcap.args().pointer(x).i64(x.elements()).f32(cap).run(spread(x), 1, 1, THREADS, 0);
+    }
+
+    // Norms
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps, float weightOffset) {
+        kernels().rmsNorm.args().pointer(out).pointer(x).i64(x.cols()).pointer(weight).i32(type("rmsNorm", weight)).f32(eps).f32(weightOffset)
+                .run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps) {
+        kernels().layerNorm.args().pointer(out).pointer(x).i64(x.cols()).pointer(weight).i32(type("layerNorm", weight)).pointer(bias)
+                .i32(type("layerNorm", bias)).f32(eps).run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void l2Normalise(Tensor x, float scale) {
+        kernels().l2Normalise.args().pointer(x).i64(x.cols()).f32(scale).run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
+    }
+
+    // Products
+
+    @Override
+    public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
+        kernels().products.linear(y, x, w, bias, few);
+    }
+
+    @Override
+    public void lora(Tensor y, Tensor x, LoraRows rows) {
+        kernels().products.lora(y, x, rows);
+    }
+
+    @Override
+    public void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
+        kernels().products.loraLinear(y, x, w, bias, rows, few);
+    }
+
+    @Override
+    public void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift) {
+        kernels().products.loraFactor(out, y, source, scale, shift);
+    }
+
+    // Attention
+
+    @Override
+    public void ropeAngles(Tensor out, Tensor positions, Tensor invFreq, float factor) {
+        long angles = positions.elements() * invFreq.elements();
+        kernels().ropeAngles.args().pointer(out).pointer(positions).i64(positions.elements()).pointer(invFreq).i64(invFreq.elements()).f32(factor)
+                .run(blocks(angles, THREADS), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void rope(Tensor x, Tensor angles, boolean interleaved) {
+        kernels().rope.args().pointer(x).i32((int) (x.cols() / angles.cols())).i32((int) (angles.cols() / 2)).pointer(angles).i32(interleaved ? 1 : 0)
+                .run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec) {
+        if (few) {
+            kernels().attention.decode(out, q, k, v, ranges, spec);
+        } else {
+            kernels().attention.prefill(out, q, k, v, ranges, spec);
+        }
+    }
+
+    /** Blocks of {@code each} items for n. */
+    private static int blocks(long n, int each) {
+        return Math.toIntExact((n + each - 1) / each);
+    }
+
+    /** Blocks for kernels that go over a tensor's elements in steps of their whole grid. */
+    private static int spread(Tensor x) {
+        return (int) Math.min(MOST_BLOCKS, (x.elements() + THREADS - 1) / THREADS);
+    }
+
+    private static int type(String kernel, Tensor weight) {
+        int code = code(weight.dtype());
+        if (code < 0) {
+            throw new IllegalArgumentException(kernel + ": no CUDA kernel reads " + weight + "; HINT: place() turns such weights into f32");
+        }
+        return code;
+    }
+
+    /** The number of a type in {@code cuda/common.cuh}; -1 if the kernels do not read it. */
+    static int code(DType type) {
+        return switch (type) {
+            case F32 -> 0;
+            case F16 -> 1;
+            case BF16 -> 2;
+            case Q4_0 -> 3;
+            case Q4_1 -> 4;
+            case Q8_0 -> 5;
+            case Q4_K -> 6;
+            case Q6_K -> 7;
+            default -> -1;
+        };
+    }
+}

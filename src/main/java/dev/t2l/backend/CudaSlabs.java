@@ -1,0 +1,94 @@
+package dev.t2l.backend;
+
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Elements;
+import dev.t2l.tensor.Memory;
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.IntStream;
+
+/**
+ * Weights on the device, one after the other in a few large allocations, each tensor aligned to 256 bytes. The types that the kernels
+ * read ({@link CudaBackend#code}) are copied as they are; any other that holds float values becomes f32 on the way, which takes
+ * more room, and is logged.
+ */
+final class CudaSlabs implements Placement {
+    private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
+    private static final long ALIGNMENT = 256;
+    private static final long FIRST = 16 << 20;
+    private static final long LARGEST = 256 << 20;
+    private static final int PIECE = 1 << 22;
+
+    private final CudaDevice device;
+    private final List<Memory> slabs = new ArrayList<>();
+    private Tensor slab;
+    private long used;
+    private long next = FIRST;
+    private long total;
+    private boolean closed;
+
+    CudaSlabs(CudaDevice device) {
+        this.device = device;
+    }
+
+    /** @throws IllegalArgumentException if the kernels cannot read the tensor's type, and it holds no float values either */
+    @Override
+    public synchronized Tensor place(Tensor host) {
+        if (closed) {
+            throw new IllegalStateException("weights cannot be placed: their placement was closed");
+        }
+        if (host.data().byteSize() == 0 && host.bytes() > 0) {
+            return host; // on the device already
+        }
+        boolean asItIs = CudaBackend.code(host.dtype()) >= 0 || host.dtype() == DType.I32;
+        DType type = asItIs ? host.dtype() : DType.F32;
+        Tensor placed = room(type, host.shape());
+        if (asItIs) {
+            device.transfer().upload(placed.address(), host.data().asSlice(0, host.bytes()));
+        } else {
+            LOG.log(System.Logger.Level.DEBUG, "{0} has no kernels of its type and becomes {1}", host, placed);
+            unpack(placed, host);
+        }
+        return placed;
+    }
+
+    private Tensor room(DType type, long[] shape) {
+        long bytes = type.bytes(Tensor.elements(shape));
+        if (slab == null || used + bytes > slab.bytes()) {
+            long size = Math.max(bytes, next);
+            next = Math.min(LARGEST, 2 * next);
+            total += size;
+            LOG.log(System.Logger.Level.DEBUG, () -> String.format(Locale.ROOT, "weights: %.1f MiB more on the device, %.1f in all", CudaDevice.mib(size), CudaDevice.mib(total)));
+            Memory memory = CudaMemory.allocate(device, size, "weights");
+            slabs.add(memory);
+            slab = Tensor.of(DType.U8, memory.segment(), size);
+            used = 0;
+        }
+        Tensor place = Tensor.of(type, slab.slice(used, used + bytes).data(), shape);
+        used = (used + bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        return place;
+    }
+
+    private void unpack(Tensor to, Tensor host) {
+        int cols = Math.toIntExact(host.cols());
+        int rows = Math.max(1, PIECE / Math.max(1, cols));
+        for (long first = 0; first < host.rows(); first += rows) {
+            long from = first;
+            int here = (int) Math.min(rows, host.rows() - first);
+            float[] values = new float[here * cols];
+            IntStream.range(0, here).parallel().forEach(r -> Elements.readRow(host, from + r, values, r * cols));
+            device.transfer().upload(to.address() + 4 * from * cols, MemorySegment.ofArray(values));
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        slabs.forEach(Memory::close);
+        slabs.clear();
+        slab = null;
+    }
+}

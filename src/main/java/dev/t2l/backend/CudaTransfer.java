@@ -1,0 +1,81 @@
+package dev.t2l.backend;
+
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+
+/**
+ * Copies between host and device, in the order of the stream. Small uploads go through page-locked memory, used from its start to
+ * its end and over again, and return at once; larger ones, and downloads, return when the copy is done.
+ */
+final class CudaTransfer {
+    private static final long STAGING = 4 << 20;
+    private static final long SMALL = 1 << 20;
+
+    private final CudaDevice device;
+    private final MemorySegment staging;
+    private long used;
+
+    CudaTransfer(CudaDevice device) {
+        this.device = device;
+        this.staging = MemorySegment.ofAddress(new CudaDevice.Pinned(device, STAGING).value()).reinterpret(STAGING);
+    }
+
+    /** {@code from.byteSize()} bytes of the host to a device address; from may change as soon as this returns. */
+    void upload(long to, MemorySegment from) {
+        long bytes = from.byteSize();
+        if (from.isNative() && bytes > SMALL) {
+            copyUp(to, from.address(), bytes);
+            device.await();
+            Reference.reachabilityFence(from);
+            return;
+        }
+        for (long at = 0; at < bytes; at += SMALL) {
+            stage(to + at, from.asSlice(at, Math.min(SMALL, bytes - at)));
+        }
+    }
+
+    private synchronized void stage(long to, MemorySegment from) {
+        long bytes = from.byteSize();
+        if (used + bytes > STAGING) {
+            device.await(); // what lies there has been copied
+            used = 0;
+        }
+        MemorySegment.copy(from, 0, staging, used, bytes);
+        copyUp(to, staging.address() + used, bytes);
+        used = (used + bytes + 63) / 64 * 64;
+    }
+
+    private void copyUp(long to, long from, long bytes) {
+        device.makeCurrent();
+        try {
+            device.check((int) CudaCalls.UPLOAD.invokeExact(to, from, bytes, device.stream()), "copying " + bytes + " bytes to the device");
+        } catch (Throwable t) {
+            throw CudaCalls.unexpected(t);
+        }
+    }
+
+    /** The tensor's bytes, once all work handed over before is done. */
+    void download(MemorySegment to, Tensor from) {
+        if (!to.isNative()) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment host = arena.allocate(from.bytes(), 64);
+                download(host, from);
+                MemorySegment.copy(host, 0, to, 0, from.bytes());
+            }
+            return;
+        }
+        if (from.bytes() > to.byteSize()) {
+            throw new IllegalArgumentException(from + " has " + from.bytes() + " bytes, the host memory " + to.byteSize());
+        }
+        device.makeCurrent();
+        try {
+            device.check((int) CudaCalls.DOWNLOAD.invokeExact(to.address(), from.address(), from.bytes(), device.stream()), "copying " + from + " to the host");
+        } catch (Throwable t) {
+            throw CudaCalls.unexpected(t);
+        }
+        device.synchronise();
+        Reference.reachabilityFence(to);
+    }
+}

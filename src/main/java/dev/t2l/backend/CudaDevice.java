@@ -102,7 +102,7 @@ final class CudaDevice {
                 if (result != 0) {
                     throw new BackendUnavailableException("no usable NVIDIA GPU: " + CudaCalls.describe(result));
                 }
-                JCudaDriver.setExceptionsEnabled(true);
+                JCudaLibrary.load();
                 opened = new CudaDevice(Integer.getInteger("t2l.cuda.device", 0));
             } catch (jcuda.CudaException | LinkageError e) {
                 throw new BackendUnavailableException("CUDA's driver cannot be called: " + e.toString().lines().findFirst().orElse(""), e);

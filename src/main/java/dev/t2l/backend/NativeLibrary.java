@@ -53,7 +53,8 @@ final class NativeLibrary {
         return "/native/" + system + "-" + processor + "/libt2l." + (system.equals("linux") ? "so" : "dylib");
     }
 
-    private static Path cache() {
+    /** The folder that libraries are copied to. */
+    static Path cache() {
         String chosen = System.getProperty("t2l.native.dir");
         if (chosen != null) {
             return Path.of(chosen);
@@ -81,7 +82,7 @@ final class NativeLibrary {
     /** Copies the library to {@code cache/<sha-256>/libt2l.so} unless it lies there, and checks what lies there. */
     static Path extract(String resource, Path cache) throws IOException {
         byte[] library;
-        try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
+        try (InputStream in = NativeLibrary.class.getClassLoader().getResourceAsStream(resource.substring(1))) {
             if (in == null) {
                 throw new BackendUnavailableException("the native library was not built: no resource " + resource);
             }

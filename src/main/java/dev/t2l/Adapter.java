@@ -1,5 +1,6 @@
 package dev.t2l;
 
+import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gate;
 import dev.t2l.io.AtomicFile;
 import dev.t2l.io.PeftAdapter;
@@ -11,6 +12,7 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,11 +32,16 @@ public final class Adapter extends Adaptation implements AutoCloseable {
     private final PeftConfig config;
     private final Optional<String> description;
     private final Gate gate = new Gate("the adapter");
+    private final Optional<Backend> home;
     private final Runnable release;
 
-    /** @param release frees the matrices */
-    Adapter(LoraWeights weights, PeftConfig config, Optional<String> description, Runnable release) {
+    /**
+     * @param home    the backend whose memory the matrices are in; empty if they are on the host
+     * @param release frees the matrices
+     */
+    Adapter(LoraWeights weights, PeftConfig config, Optional<String> description, Optional<Backend> home, Runnable release) {
         this.weights = weights;
+        this.home = home;
         this.config = config;
         this.description = description;
         this.release = release;
@@ -50,7 +57,7 @@ public final class Adapter extends Adaptation implements AutoCloseable {
         Path sentence = folder.resolve(DESCRIPTION_FILE);
         try {
             Optional<String> text = Files.isRegularFile(sentence) ? Optional.of(Files.readString(sentence).strip()) : Optional.empty();
-            return new Adapter(file.weights(), file.config(), text, () -> { });
+            return new Adapter(file.weights(), file.config(), text, Optional.empty(), () -> { });
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -62,7 +69,7 @@ public final class Adapter extends Adaptation implements AutoCloseable {
             return load(path);
         }
         LoraWeights weights = GgufAdapters.read(path, base);
-        return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), () -> { });
+        return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), Optional.empty(), () -> { });
     }
 
     /** Writes a PEFT folder in f32: adapter_config.json, adapter_model.safetensors, and the description if there is one. */
@@ -77,9 +84,9 @@ public final class Adapter extends Adaptation implements AutoCloseable {
      */
     public void save(Path folder, DType dtype) {
         gate.enter();
-        try {
+        try (Arena arena = Arena.ofShared()) {
             Files.createDirectories(folder);
-            PeftAdapter.write(folder, weights, config, dtype);
+            PeftAdapter.write(folder, onHost(arena), config, dtype);
             if (description.isPresent()) {
                 AtomicFile.write(folder.resolve(DESCRIPTION_FILE), (description.get() + "\n").getBytes(StandardCharsets.UTF_8));
             }
@@ -98,16 +105,21 @@ public final class Adapter extends Adaptation implements AutoCloseable {
      */
     public void saveGguf(Path file, DecoderConfig base, DType dtype) {
         gate.enter();
-        try {
-            GgufAdapters.write(file, weights, base, description.orElse("adapter"), dtype);
+        try (Arena arena = Arena.ofShared()) {
+            GgufAdapters.write(file, onHost(arena), base, description.orElse("adapter"), dtype);
         } finally {
             gate.leave();
         }
     }
 
-    /** The matrices; borrowed, valid until this is closed. */
+    /** The matrices, in the memory of the backend that generated them; borrowed, valid until this is closed. */
     public LoraWeights weights() {
         return weights;
+    }
+
+    /** The matrices where the host can read them: {@link #weights()} if they are there, else copies in {@code arena}. */
+    public LoraWeights onHost(Arena arena) {
+        return home.map(backend -> weights.moved(matrix -> backend.host(arena, matrix))).orElse(weights);
     }
 
     /** The sentence that it was generated from. */

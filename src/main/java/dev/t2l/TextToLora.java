@@ -165,7 +165,7 @@ public final class TextToLora implements AutoCloseable {
             var adapters = new ArrayList<Adapter>();
             for (int i = 0; i < generated.size(); i++) {
                 GeneratedLora lora = generated.get(i);
-                adapters.add(new Adapter(lora.lora(), checkpoint.adapterConfig(), Optional.of(descriptions.get(i)), lora::close));
+                adapters.add(new Adapter(lora.lora(), checkpoint.adapterConfig(), Optional.of(descriptions.get(i)), Optional.of(backend), lora::close));
             }
             return adapters;
         }

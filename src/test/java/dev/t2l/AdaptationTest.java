@@ -12,6 +12,7 @@ import dev.t2l.model.Teacher;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -45,7 +46,7 @@ class AdaptationTest {
         Map<LoraWeights.Site, LoraWeights.Pair> pairs = new HashMap<>();
         a.weights().pairs().forEach((site, one) -> pairs.put(site, stacked(one, weightOfA, b.weights().pairs().get(site), weightOfB)));
         var weights = new LoraWeights(pairs);
-        return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), () -> { });
+        return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), Optional.empty(), () -> { });
     }
 
     private static LoraWeights.Pair stacked(LoraWeights.Pair a, float weightOfA, LoraWeights.Pair b, float weightOfB) {
@@ -143,7 +144,7 @@ class AdaptationTest {
             var site = fits.weights().pairs().keySet().iterator().next();
             tooDeep.put(new LoraWeights.Site(lm.config().layers(), site.projection()), tooDeep.get(site));
             var weights = new LoraWeights(tooDeep);
-            assertRefused(lm, new Adapter(weights, fits.config(), Optional.empty(), () -> { }), "layers." + lm.config().layers(), lm.config().layers() + " layers");
+            assertRefused(lm, new Adapter(weights, fits.config(), Optional.empty(), Optional.empty(), () -> { }), "layers." + lm.config().layers(), lm.config().layers() + " layers");
             assertThrows(IllegalArgumentException.class, () -> lm.merge(Adaptation.none()), "nothing to merge");
 
             Path onDisk = Files.createDirectory(folder.resolve("gemma"));
@@ -181,7 +182,7 @@ class AdaptationTest {
                     assertEquals(Optional.of("Ändere \"nichts\"."), peft.description());
                     assertEquals(peft.config(), alone.config());
                     assertClose(want, logits(lm, gguf));
-                    adapter.weights().pairs().forEach((site, pair) -> assertArrayEquals(pair.b().toFloats(), gguf.weights().pairs().get(site).b().toFloats()));
+                    adapter.onHost(Arena.ofAuto()).pairs().forEach((site, pair) -> assertArrayEquals(pair.b().toFloats(), gguf.weights().pairs().get(site).b().toFloats()));
                 }
                 adapter.save(folder.resolve("half"), DType.BF16);
                 try (Adapter half = Adapter.load(folder.resolve("half"))) {

@@ -123,7 +123,7 @@ class CloseTest {
         adapter.close();
         adapter.close();
         assertThrows(IllegalStateException.class, () -> adapter.save(Tiny.BASE.resolve("never")));
-        assertThrows(IllegalStateException.class, () -> adapter.weights().pairs().values().iterator().next().a().toFloats());
+        assertThrows(IllegalStateException.class, () -> adapter.weights().pairs().values().iterator().next().a().address());
     }
 
     @Test

@@ -9,6 +9,7 @@ import dev.t2l.io.SafeTensors;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Weights;
 import java.nio.file.Files;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,7 +49,7 @@ class EndToEndGoldenTest {
         double rtol = tolerance.get("rtol").asDouble();
         double atol = tolerance.get("atol").asDouble();
         int compared = 0;
-        for (var e : adapter.weights().pairs().entrySet()) {
+        for (var e : adapter.onHost(Arena.ofAuto()).pairs().entrySet()) {
             LoraWeights.Site site = e.getKey();
             String name = prefix + site + ".lora_";
             if (golden.has(name + "A.weight")) {

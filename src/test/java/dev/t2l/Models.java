@@ -19,7 +19,7 @@ public final class Models {
         }
         if (!Files.exists(found)) {
             String reason = found + " is not here";
-            if (String.valueOf(System.getenv("T2L_REQUIRE")).contains("models")) {
+            if (EachBackend.required("models")) {
                 fail(reason);
             }
             abort(reason);

@@ -39,7 +39,7 @@ class T2lSmolLm2GoldenTest {
                 TextToLora t2l = TextToLora.load(Models.require("t2l-smollm2"), lm, encoder)) {
             JsonNode cases = about.get("cases");
             List<String> descriptions = IntStream.range(0, cases.size()).mapToObj(c -> cases.get(c).get("description").asText()).toList();
-            float[] embeddings = encoder.taskEmbeddings(descriptions).toFloats();
+            float[] embeddings = EachBackend.floats(backend, encoder.taskEmbeddings(descriptions));
             List<Adapter> adapters = t2l.generate(descriptions);
             assertTrue(EndToEndGoldenTest.assertAdapter(whole.weights(), "base_model.model.model.", adapters.getFirst(), about) > 0);
             for (int c = 0; c < cases.size(); c++) {

@@ -8,10 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.model.DecoderFile;
+import dev.t2l.tensor.LoraWeights;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,17 +29,22 @@ class TextToLoraTest {
         return EachBackend.available();
     }
 
+    private static Map<LoraWeights.Site, LoraWeights.Pair> pairs(Adapter adapter) {
+        return adapter.onHost(Arena.ofAuto()).pairs();
+    }
+
     private static void assertSame(Adapter want, Adapter got) {
-        assertEquals(want.weights().pairs().keySet(), got.weights().pairs().keySet());
-        want.weights().pairs().forEach((site, pair) -> {
-            assertArrayEquals(pair.a().toFloats(), got.weights().pairs().get(site).a().toFloats(), site + " A");
-            assertArrayEquals(pair.b().toFloats(), got.weights().pairs().get(site).b().toFloats(), site + " B");
+        var gotten = pairs(got);
+        assertEquals(want.weights().pairs().keySet(), gotten.keySet());
+        pairs(want).forEach((site, pair) -> {
+            assertArrayEquals(pair.a().toFloats(), gotten.get(site).a().toFloats(), site + " A");
+            assertArrayEquals(pair.b().toFloats(), gotten.get(site).b().toFloats(), site + " B");
         });
     }
 
     private static boolean differ(Adapter one, Adapter other) {
-        return one.weights().pairs().keySet().stream()
-                .anyMatch(site -> !Arrays.equals(one.weights().pairs().get(site).a().toFloats(), other.weights().pairs().get(site).a().toFloats()));
+        var others = pairs(other);
+        return pairs(one).entrySet().stream().anyMatch(e -> !Arrays.equals(e.getValue().a().toFloats(), others.get(e.getKey()).a().toFloats()));
     }
 
     @ParameterizedTest

@@ -39,7 +39,7 @@ public final class Tiny {
             }
         }
         var weights = new LoraWeights(pairs);
-        return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), () -> { });
+        return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), Optional.empty(), () -> { });
     }
 
     private static Tensor normal(SplittableRandom random, long rows, long cols) {

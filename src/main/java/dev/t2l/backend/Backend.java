@@ -2,6 +2,7 @@ package dev.t2l.backend;
 
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -55,6 +56,16 @@ public interface Backend extends AutoCloseable {
 
     /** Copies {@code from} into host memory of {@code from.bytes()} bytes. */
     void download(MemorySegment to, Tensor from);
+
+    /** The tensor where the host can read it: itself if it is there, else a copy in {@code arena}. */
+    default Tensor host(Arena arena, Tensor tensor) {
+        if (tensor.onHost()) {
+            return tensor;
+        }
+        Tensor copy = Tensor.allocate(arena, tensor.dtype(), tensor.shape());
+        download(copy.data(), tensor);
+        return copy;
+    }
 
     /** Room for the weights of one model, to be closed with it. */
     Placement placement();

@@ -107,6 +107,12 @@ public final class Decoder {
         LoraLinear.forward(backend, y, x, dense.weight(), dense.bias(), lora == null ? null : lora.at(layer, projection));
     }
 
+    /** This decoder with the backend's products for few rows (see {@link Backend#decoding()}). */
+    public Decoder decoding() {
+        Backend few = backend.decoding();
+        return few == backend ? this : new Decoder(few, config, weights);
+    }
+
     public Backend backend() {
         return backend;
     }

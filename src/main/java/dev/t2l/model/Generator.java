@@ -30,6 +30,7 @@ public final class Generator implements AutoCloseable {
     }
 
     private final Decoder decoder;
+    private final Decoder decoding;
     private final List<Sequence> sequences;
     private final KvCache cache;
     private final Workspace space;
@@ -45,6 +46,7 @@ public final class Generator implements AutoCloseable {
 
     public Generator(Decoder decoder, List<Sequence> sequences) {
         this.decoder = decoder;
+        this.decoding = decoder.decoding();
         this.sequences = List.copyOf(sequences);
         int count = sequences.size();
         int capacity = 0;
@@ -93,7 +95,7 @@ public final class Generator implements AutoCloseable {
                         return false;
                     }
                     try (LoraBatch batch = batch(adapters)) {
-                        run(batch, wanted);
+                        run(decoder, batch, wanted);
                     }
                     wanted = 0;
                     adapters.clear();
@@ -109,13 +111,13 @@ public final class Generator implements AutoCloseable {
         return rows.stream().allMatch(List::isEmpty) ? null : new LoraBatch(decoder.backend(), rows, decoder::interleavedHeadDim);
     }
 
-    private void run(LoraBatch batch, int wanted) {
-        decoder.forward(space, cache, batch);
+    private void run(Decoder by, LoraBatch batch, int wanted) {
+        by.forward(space, cache, batch);
         if (wanted == 0) {
             return;
         }
-        decoder.logits(space);
-        decoder.backend().download(logits, space.logits());
+        by.logits(space);
+        by.backend().download(logits, space.logits());
         int vocabulary = decoder.config().vocabulary();
         for (int r = 0; r < wanted; r++) {
             int s = rowOwner[r];
@@ -139,7 +141,7 @@ public final class Generator implements AutoCloseable {
         if (setChanged) {
             rebatch(wanted);
         }
-        run(lora, wanted);
+        run(decoding, lora, wanted);
         return true;
     }
 

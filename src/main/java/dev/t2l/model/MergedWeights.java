@@ -1,5 +1,6 @@
 package dev.t2l.model;
 
+import dev.t2l.backend.Backend;
 import dev.t2l.ops.LoraBatch;
 import dev.t2l.ops.LoraMerge;
 import dev.t2l.tensor.DType;
@@ -8,6 +9,7 @@ import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -34,12 +36,15 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
             table.add(site.toString(), DType.F32, config.out(site.projection()), config.in(site.projection()));
         }
         Weights copies = table.carve(decoder.backend()::allocate);
-        try {
+        try (Arena arena = Arena.ofShared()) {
+            Backend backend = decoder.backend();
+            List<LoraBatch.Entry> here = adapters.stream()
+                    .map(entry -> new LoraBatch.Entry(entry.adapter().moved(matrix -> backend.host(arena, matrix)), entry.weight())).toList();
             List<DecoderWeights.Layer> layers = new ArrayList<>(decoder.weights().layers());
             for (LoraWeights.Site site : sites) {
                 Affine dense = layers.get(site.layer()).at(site.projection());
                 Tensor merged = copies.get(site.toString());
-                add(merged, dense.weight(), site, adapters, decoder.interleavedHeadDim(site.projection()));
+                merge(backend, merged, dense.weight(), site, here, decoder.interleavedHeadDim(site.projection()));
                 layers.set(site.layer(), with(layers.get(site.layer()), site.projection(), new Affine(merged, dense.bias())));
             }
             DecoderWeights base = decoder.weights();
@@ -47,6 +52,19 @@ public record MergedWeights(DecoderWeights weights, Weights copies) implements A
         } catch (RuntimeException e) {
             copies.close();
             throw e;
+        }
+    }
+
+    /** {@link #add} on the host, wherever out and weight are. */
+    private static void merge(Backend backend, Tensor out, Tensor weight, LoraWeights.Site site, List<LoraBatch.Entry> adapters, int headDim) {
+        if (out.onHost()) {
+            add(out, weight, site, adapters, headDim);
+            return;
+        }
+        try (Arena arena = Arena.ofShared()) {
+            Tensor sum = Tensor.allocate(arena, DType.F32, out.shape());
+            add(sum, backend.host(arena, weight), site, adapters, headDim);
+            backend.upload(out, sum.data());
         }
     }
 

@@ -2,6 +2,7 @@ package dev.t2l.ops;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.LoraRows;
+import dev.t2l.backend.Placement;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
@@ -20,7 +21,7 @@ import java.util.function.ToIntFunction;
 
 /**
  * Which adapters act on which rows of a batch, at every layer and projection, laid out for the kernels.
- * Owns its tables; borrows the adapters.
+ * Owns its tables; borrows the adapters, except that matrices on the host are copied to a backend that is elsewhere.
  */
 public final class LoraBatch implements AutoCloseable {
 
@@ -49,6 +50,7 @@ public final class LoraBatch implements AutoCloseable {
 
     private final LoraRows[][] lookup;
     private final Weights memory;
+    private final Placement placed;
 
     /**
      * @param rows    each row's adapters, in the order in which they are added
@@ -76,8 +78,14 @@ public final class LoraBatch implements AutoCloseable {
                     .add(site + ".weights", DType.F32, rows.size(), width);
         }
         memory = table.carve(backend::allocate);
-        for (LoraWeights.Site site : all) {
-            lookup[site.layer()][site.projection().ordinal()] = fill(backend, rows, adapters, index, site, headDim.applyAsInt(site.projection()));
+        placed = backend.placement();
+        try {
+            for (LoraWeights.Site site : all) {
+                lookup[site.layer()][site.projection().ordinal()] = fill(backend, rows, adapters, index, site, headDim.applyAsInt(site.projection()));
+            }
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
         }
     }
 
@@ -89,7 +97,7 @@ public final class LoraBatch implements AutoCloseable {
             LoraWeights.Pair pair = adapters.get(a).pairs().get(site);
             factorOf[a] = pair == null ? -1 : factors.size();
             if (pair != null) {
-                factors.add(new LoraRows.Factor(pair.a(), pair.b(), pair.rank(), pair.scale()));
+                factors.add(new LoraRows.Factor(placed.place(pair.a()), placed.place(pair.b()), pair.rank(), pair.scale()));
             }
         }
         var at = new LoraRows(List.copyOf(factors), memory.get(site + ".table"), memory.get(site + ".slots"), memory.get(site + ".weights"), headDim);
@@ -136,6 +144,7 @@ public final class LoraBatch implements AutoCloseable {
 
     @Override
     public void close() {
+        placed.close();
         memory.close();
     }
 }

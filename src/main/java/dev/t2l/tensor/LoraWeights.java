@@ -3,6 +3,7 @@ package dev.t2l.tensor;
 import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 
 /**
  * The matrices of one LoRA adapter, in PEFT's layout, by layer and projection.
@@ -62,6 +63,13 @@ public final class LoraWeights {
     /** The pair at a site, or null. */
     public Pair at(int layer, Projection projection) {
         return pairs.get(new Site(layer, projection));
+    }
+
+    /** The same adapter with its matrices elsewhere: {@code move} gives each one's copy. */
+    public LoraWeights moved(UnaryOperator<Tensor> move) {
+        var there = new TreeMap<Site, Pair>();
+        pairs.forEach((site, pair) -> there.put(site, new Pair(move.apply(pair.a()), move.apply(pair.b()), pair.scale())));
+        return new LoraWeights(there);
     }
 
     /** Number of values in all A and B. */

@@ -112,6 +112,11 @@ public final class Tensor {
         return data;
     }
 
+    /** Whether the host can read the elements: false if they lie on a device. */
+    public boolean onHost() {
+        return data.byteSize() >= bytes;
+    }
+
     /**
      * The address of the first element.
      *

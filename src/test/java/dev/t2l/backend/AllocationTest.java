@@ -25,7 +25,7 @@ class AllocationTest {
         Tensor keys = data.normal(20, 32);
         Tensor range = Tensor.ofInts(new int[] {0, 20}, 1, 2);
         var spec = new AttentionSpec(4, 2, 16, 0.25f, 0, 0);
-        try (Backend cpu = KernelData.cpu(Isa.BASELINE, 1)) {
+        try (Backend cpu = Target.BASELINE.open(1)) {
             Runnable step = () -> {
                 cpu.gather(q, 0, w, position, 1);
                 cpu.rmsNorm(q, x, norm, 1e-5f, 0);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.t2l.tensor.Tensor;
 import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -11,25 +12,26 @@ import org.junit.jupiter.params.provider.EnumSource;
  * ropeAngles, rope and attention against Java: head sizes with and without remainders, fewer and more keys than the 64 of a
  * block, ranges that start anywhere, windows, soft-caps, scores so large that a naive softmax overflows, and grouped heads.
  */
+@Tag("cuda")
 class AttentionKernelsTest {
     private final KernelData data = new KernelData();
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void ropeAngles(Isa isa) {
+    @EnumSource(Target.class)
+    void ropeAngles(Target target) {
         Tensor positions = Tensor.ofInts(new int[] {0, 1, 77, 131_071}, 4);
         Tensor invFreq = Tensor.ofFloats(new float[] {1, 0.31622776f, 0.1f, 1e-4f, 3.3e-6f}, 5);
-        KernelData.compare(isa, KernelData.zeros(4, 10), 1e-6, (b, out) -> b.ropeAngles(out, positions, invFreq, 1.1f));
+        KernelData.compare(target, KernelData.zeros(4, 10), 1e-6, (b, out) -> b.ropeAngles(out, positions, invFreq, 1.1f));
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void rope(Isa isa) {
+    @EnumSource(Target.class)
+    void rope(Target target) {
         for (int h : new int[] {1, 5, 32}) {
             for (int n : new int[] {1, 3, 700}) {
                 Tensor angles = data.normal(n, 2 * h);
                 for (boolean interleaved : new boolean[] {false, true}) {
-                    KernelData.compare(isa, data.normal(n, 3L * 2 * h), 2e-5, (b, x) -> b.rope(x, angles, interleaved));
+                    KernelData.compare(target, data.normal(n, 3L * 2 * h), 2e-5, (b, x) -> b.rope(x, angles, interleaved));
                 }
             }
         }
@@ -46,8 +48,8 @@ class AttentionKernelsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void attention(Isa isa) {
+    @EnumSource(Target.class)
+    void attention(Target target) {
         for (int d : new int[] {1, 6, 16, 64, 80, 257}) {
             for (int keys : new int[] {5, 64, 201}) {
                 for (float softcap : new float[] {0, 5}) {
@@ -57,15 +59,15 @@ class AttentionKernelsTest {
                     Tensor k = data.normal(keys, 2L * d);
                     Tensor v = data.normal(keys, 2L * d);
                     Tensor ranges = ranges(n, keys);
-                    KernelData.compare(isa, KernelData.zeros(n, 6L * d), 2e-4, (b, out) -> b.attention(out, q, k, v, ranges, spec));
+                    KernelData.compare(target, KernelData.zeros(n, 6L * d), 2e-4, (b, out) -> b.attention(out, q, k, v, ranges, spec));
                 }
             }
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void rowsDoNotDependOnBatchOrThreads(Isa isa) {
+    @EnumSource(Target.class)
+    void rowsDoNotDependOnBatchOrThreads(Target target) {
         int n = 40;
         int cols = 4 * 64;
         Tensor q = data.normal(n, cols);
@@ -74,16 +76,16 @@ class AttentionKernelsTest {
         Tensor ranges = ranges(n, 150);
         var spec = new AttentionSpec(4, 2, 64, 0.125f, 0, 0);
         Tensor want = KernelData.zeros(n, cols);
-        try (Backend cpu = KernelData.cpu(isa, 1)) {
-            cpu.attention(want, q, k, v, ranges, spec);
+        try (Backend other = target.open(1)) {
+            other.attention(want, q, k, v, ranges, spec);
         }
-        try (Backend cpu = KernelData.cpu(isa, 3)) {
+        try (Backend other = target.open(3)) {
             Tensor all = KernelData.zeros(n, cols);
-            cpu.attention(all, q, k, v, ranges, spec);
+            other.attention(all, q, k, v, ranges, spec);
             assertArrayEquals(want.toFloats(), all.toFloats());
             for (int i = 0; i < n; i++) {
                 Tensor one = KernelData.zeros(1, cols);
-                cpu.attention(one, q.slice(i, i + 1), k, v, ranges.slice(i, i + 1), spec);
+                other.attention(one, q.slice(i, i + 1), k, v, ranges.slice(i, i + 1), spec);
                 assertArrayEquals(Arrays.copyOfRange(want.toFloats(), i * cols, (i + 1) * cols), one.toFloats(), "row " + i);
             }
         }

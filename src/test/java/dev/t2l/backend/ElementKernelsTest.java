@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.t2l.tensor.Tensor;
 import java.util.function.BiConsumer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** add, activation, gated, softcap, against Java: short, long enough to be shared by threads, and over the whole range of values. */
+@Tag("cuda")
 class ElementKernelsTest {
     private static final int[] SIZES = {1, 5, 16, 37, 100_003};
     private final KernelData data = new KernelData();
@@ -23,12 +25,12 @@ class ElementKernelsTest {
     }
 
     /** As {@code |got - want| <= 4e-6 * |want| + 1e-13}; below that, Java's {@code 1 + tanh} has no digits. */
-    private static void assertRelative(Isa isa, Tensor x, BiConsumer<Backend, Tensor> kernel) {
-        try (Backend java = new JavaBackend(); Backend cpu = KernelData.cpu(isa, 2)) {
+    private static void assertRelative(Target target, Tensor x, BiConsumer<Backend, Tensor> kernel) {
+        try (Backend java = new JavaBackend(); Backend other = target.open(2)) {
             Tensor want = KernelData.copy(x);
             Tensor got = KernelData.copy(x);
             kernel.accept(java, want);
-            kernel.accept(cpu, got);
+            kernel.accept(other, got);
             for (long i = 0; i < x.elements(); i++) {
                 float w = want.getFloat(i);
                 float g = got.getFloat(i);
@@ -39,54 +41,54 @@ class ElementKernelsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void adds(Isa isa) {
+    @EnumSource(Target.class)
+    void adds(Target target) {
         for (int n : SIZES) {
             Tensor x = data.normal(n);
-            KernelData.compare(isa, data.normal(n), 1e-6, (b, y) -> b.add(y, x, 0.7f));
+            KernelData.compare(target, data.normal(n), 1e-6, (b, y) -> b.add(y, x, 0.7f));
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void activates(Isa isa) {
+    @EnumSource(Target.class)
+    void activates(Target target) {
         for (Activation f : Activation.values()) {
             for (int n : SIZES) {
-                assertRelative(isa, ramp(n), (b, x) -> b.activation(x, x, f));
+                assertRelative(target, ramp(n), (b, x) -> b.activation(x, x, f));
             }
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void gates(Isa isa) {
+    @EnumSource(Target.class)
+    void gates(Target target) {
         for (Activation f : Activation.values()) {
             for (int n : SIZES) {
                 Tensor up = data.normal(n);
-                assertRelative(isa, ramp(n), (b, gate) -> b.gated(gate, gate, up, f));
+                assertRelative(target, ramp(n), (b, gate) -> b.gated(gate, gate, up, f));
             }
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void caps(Isa isa) {
+    @EnumSource(Target.class)
+    void caps(Target target) {
         for (int n : SIZES) {
-            assertRelative(isa, ramp(n), (b, x) -> b.softcap(x, 30));
+            assertRelative(target, ramp(n), (b, x) -> b.softcap(x, 30));
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void notANumberStays(Isa isa) {
-        try (Backend cpu = KernelData.cpu(isa, 1)) {
+    @EnumSource(Target.class)
+    void notANumberStays(Target target) {
+        try (Backend other = target.open(1)) {
             for (Activation f : Activation.values()) {
                 Tensor x = Tensor.ofFloats(new float[] {1, Float.NaN, 2}, 3);
-                cpu.activation(x, x, f);
+                other.activation(x, x, f);
                 assertTrue(Float.isNaN(x.getFloat(1)) && x.getFloat(0) > 0, f.name());
             }
             Tensor x = Tensor.ofFloats(new float[] {1, Float.NaN, 2}, 3);
-            cpu.softcap(x, 5);
+            other.softcap(x, 5);
             assertTrue(Float.isNaN(x.getFloat(1)));
         }
     }

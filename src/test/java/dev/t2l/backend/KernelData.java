@@ -1,7 +1,6 @@
 package dev.t2l.backend;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.t2l.tensor.Elements;
 import dev.t2l.tensor.DType;
@@ -13,30 +12,19 @@ import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 
 /**
- * Seeded inputs for kernel tests, and the comparison of the native kernels with {@link JavaBackend}, the oracle.
+ * Seeded inputs for kernel tests, and the comparison of others' kernels with {@link JavaBackend}, the oracle.
  * Sizes in the tests are odd, and on both sides of 4, 8 and 16 lanes, so that every vector loop has and has no remainder.
  */
 final class KernelData {
     private final SplittableRandom random = new SplittableRandom(42);
 
-    /** The native backend at an instruction set; the test is skipped, by name, where the processor lacks it. */
-    static CpuBackend cpu(Isa isa, int threads) {
-        try {
-            Isa best = CpuBackend.best();
-            assumeTrue(isa.compareTo(best) <= 0, () -> "this processor has no " + isa.label());
-        } catch (BackendUnavailableException e) {
-            assumeTrue(false, e.getMessage());
-        }
-        return CpuBackend.open(isa, threads);
-    }
-
     /** Runs {@code kernel} into a copy of {@code out} on both backends and compares. */
-    static void compare(Isa isa, Tensor out, double tolerance, BiConsumer<Backend, Tensor> kernel) {
-        try (Backend java = new JavaBackend(); Backend cpu = cpu(isa, 2)) {
+    static void compare(Target target, Tensor out, double tolerance, BiConsumer<Backend, Tensor> kernel) {
+        try (Backend java = new JavaBackend(); Backend other = target.open(2)) {
             Tensor want = copy(out);
             Tensor got = copy(out);
             kernel.accept(java, want);
-            kernel.accept(cpu, got);
+            kernel.accept(other, got);
             assertClose(want.toFloats(), got.toFloats(), tolerance);
         }
     }

@@ -10,6 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * lora and loraFactor against Java: ranks below, at and above a vector, rows with no, one and several adapters, interleaved
  * heads, few rows whose outputs threads share, and many rows.
  */
+@Tag("cuda")
 class LoraKernelsTest {
     private final KernelData data = new KernelData();
 
@@ -39,63 +41,63 @@ class LoraKernelsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void lora(Isa isa) {
+    @EnumSource(Target.class)
+    void lora(Target target) {
         for (long[] shape : new long[][] {{1, 17, 22}, {5, 64, 44}, {1, 1030, 4400}, {40, 301, 220}}) {
             for (int headDim : new int[] {0, 22}) {
                 int n = (int) shape[0];
                 Tensor x = data.normal(n, shape[1]);
                 LoraRows rows = rows(n, shape[1], shape[2], headDim);
-                KernelData.compare(isa, data.normal(n, shape[2]), 1e-4, (b, y) -> b.lora(y, x, rows));
+                KernelData.compare(target, data.normal(n, shape[2]), 1e-4, (b, y) -> b.lora(y, x, rows));
             }
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void rowsDoNotDependOnBatchOrThreads(Isa isa) {
+    @EnumSource(Target.class)
+    void rowsDoNotDependOnBatchOrThreads(Target target) {
         int n = 33;
         int out = 4400;
         Tensor x = data.normal(n, 300);
         LoraRows all = rows(n, 300, out, 0);
         Tensor want = KernelData.zeros(n, out);
-        try (Backend cpu = KernelData.cpu(isa, 1)) {
-            cpu.lora(want, x, all);
+        try (Backend other = target.open(1)) {
+            other.lora(want, x, all);
         }
-        try (Backend cpu = KernelData.cpu(isa, 4)) {
+        try (Backend other = target.open(4)) {
             for (int i = 0; i < n; i++) {
                 Tensor y = KernelData.zeros(1, out);
-                cpu.lora(y, x.slice(i, i + 1), new LoraRows(all.factors(), all.table(), all.slots().slice(i, i + 1), all.weights().slice(i, i + 1), 0));
+                other.lora(y, x.slice(i, i + 1), new LoraRows(all.factors(), all.table(), all.slots().slice(i, i + 1), all.weights().slice(i, i + 1), 0));
                 assertArrayEquals(Arrays.copyOfRange(want.toFloats(), i * out, (i + 1) * out), y.toFloats(), "row " + i);
             }
             Tensor y = KernelData.zeros(n, out);
-            cpu.lora(y, x, all);
+            other.lora(y, x, all);
             assertArrayEquals(want.toFloats(), y.toFloats());
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void refusesASlotOutsideTheTable(Isa isa) {
+    @EnumSource(Target.class)
+    void refusesASlotOutsideTheTable(Target target) {
         LoraRows rows = rows(1, 4, 4, 0);
         rows.slots().setInt(0, 5);
         Tensor y = KernelData.zeros(1, 4);
-        try (Backend cpu = KernelData.cpu(isa, 1)) {
-            assertThrows(IndexOutOfBoundsException.class, () -> cpu.lora(y, y, rows));
+        try (Backend other = target.open(1)) {
+            assertThrows(IndexOutOfBoundsException.class, () -> other.lora(y, y, rows));
         }
     }
 
     @ParameterizedTest
-    @EnumSource(Isa.class)
-    void loraFactor(Isa isa) {
+    @EnumSource(Target.class)
+    void loraFactor(Target target) {
         Tensor y = data.normal(3 * 500 + 11);
         for (boolean transposed : new boolean[] {false, true}) {
             long[] shape = transposed ? new long[] {3, 53, 7} : new long[] {3, 7, 53};
             Tensor scale = data.normal(shape);
             Tensor shift = data.normal(shape);
             var source = new LoraFactor(11, 500, 60, transposed);
-            KernelData.compare(isa, KernelData.zeros(shape), 1e-6, (b, out) -> b.loraFactor(out, y, source, scale, shift));
-            KernelData.compare(isa, KernelData.zeros(shape), 0, (b, out) -> b.loraFactor(out, y, source, null, null));
+            KernelData.compare(target, KernelData.zeros(shape), 1e-6, (b, out) -> b.loraFactor(out, y, source, scale, shift));
+            KernelData.compare(target, KernelData.zeros(shape), 0, (b, out) -> b.loraFactor(out, y, source, null, null));
         }
     }
 }

@@ -33,7 +33,7 @@ class HypernetworkModelGoldenTest {
         Path folder = Golden.models().resolve("t2l-smollm2");
         if (!Files.isDirectory(folder)) {
             String reason = "no checkpoint at " + folder.toAbsolutePath();
-            if (String.valueOf(System.getenv("T2L_REQUIRE")).contains("models")) {
+            if (EachBackend.required("models")) {
                 fail(reason);
             }
             abort(reason);

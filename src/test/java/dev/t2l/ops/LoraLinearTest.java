@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.t2l.EachBackend;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.HostTensors;
 import dev.t2l.ops.LoraBatch.Entry;
 import dev.t2l.ops.LoraBatch.Weight;
 import dev.t2l.tensor.HeadRows;
@@ -82,7 +83,7 @@ class LoraLinearTest {
     @ParameterizedTest
     @MethodSource("backends")
     void mixesAdaptersRanksAndNone(String name) {
-        try (Backend backend = Backend.open(name)) {
+        try (Backend backend = HostTensors.open(name)) {
             Tensor x = normal(5, IN);
             Entry a = new Entry(small, Weight.constant(1));
             Entry b = new Entry(large, Weight.constant(-0.3f));
@@ -96,7 +97,7 @@ class LoraLinearTest {
     @ParameterizedTest
     @MethodSource("backends")
     void rowsDoNotDependOnTheirBatch(String name) {
-        try (Backend backend = Backend.open(name)) {
+        try (Backend backend = HostTensors.open(name)) {
             Tensor x = normal(6, IN);
             Entry a = new Entry(small, Weight.constant(1));
             Entry b = new Entry(large, Weight.constant(0.7f));
@@ -112,7 +113,7 @@ class LoraLinearTest {
     @ParameterizedTest
     @MethodSource("backends")
     void weightZeroLeavesTheBits(String name) {
-        try (Backend backend = Backend.open(name)) {
+        try (Backend backend = HostTensors.open(name)) {
             Tensor x = normal(3, IN);
             Tensor y = Tensor.ofFloats(new float[3 * OUT], 3, OUT);
             Linear.forward(backend, y, x, w, null);
@@ -124,7 +125,7 @@ class LoraLinearTest {
     @ParameterizedTest
     @MethodSource("backends")
     void refusesWhatDoesNotFit(String name) {
-        try (Backend backend = Backend.open(name);
+        try (Backend backend = HostTensors.open(name);
                 LoraBatch batch = new LoraBatch(backend, List.of(List.of(new Entry(small, Weight.constant(1)))), p -> 0)) {
             assertNull(batch.at(1, Projection.Q));
             assertNull(batch.at(0, Projection.V));
@@ -137,7 +138,7 @@ class LoraLinearTest {
     @ParameterizedTest
     @MethodSource("backends")
     void mergingGivesTheAdaptedProduct(String name) {
-        try (Backend backend = Backend.open(name)) {
+        try (Backend backend = HostTensors.open(name)) {
             Tensor x = normal(2, IN);
             Tensor merged = normal(OUT, IN);
             LoraMerge.forward(merged, w, large.at(0, Projection.Q), 0.5f, HEAD);

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.t2l.Golden;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Backends;
+import dev.t2l.backend.HostTensors;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.Gguf;
 import dev.t2l.io.SafeTensors;
@@ -43,7 +44,7 @@ class BlocksGoldenTest {
 
     private static void product(Path folder, String backendName) {
         JsonNode about = Golden.description(folder);
-        try (var gguf = open(folder, about); var expected = SafeTensors.open(folder.resolve("expected.safetensors")); var backend = Backend.open(backendName)) {
+        try (var gguf = open(folder, about); var expected = SafeTensors.open(folder.resolve("expected.safetensors")); var backend = HostTensors.open(backendName)) {
             if (gguf == null) {
                 return;
             }

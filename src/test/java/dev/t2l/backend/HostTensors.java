@@ -1,0 +1,224 @@
+package dev.t2l.backend;
+
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Memory;
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A device's backend for tests that hand it host tensors: each kernel gets copies of them on the device, and what it wrote is copied
+ * back. Views of one tensor must not overlap unless they are the same view.
+ */
+public final class HostTensors extends HostBackend {
+    private final Backend device;
+
+    private HostTensors(Backend device) {
+        this.device = device;
+    }
+
+    /** The backend of this name, for host tensors. */
+    public static Backend open(String name) {
+        return of(Backend.open(name));
+    }
+
+    /** The same backend, for host tensors; itself if it works on the host. */
+    static Backend of(Backend backend) {
+        return backend instanceof HostBackend ? backend : new HostTensors(backend);
+    }
+
+    /** The tensors of one call. */
+    private final class Call implements AutoCloseable {
+        private final Placement placement = device.placement();
+        private final Map<Long, Tensor> placed = new LinkedHashMap<>();
+        private final List<Memory> memories = new ArrayList<>();
+        private final List<Runnable> results = new ArrayList<>();
+
+        Tensor in(Tensor host) {
+            return host == null ? null : placed.computeIfAbsent(host.address(), a -> placement.place(host));
+        }
+
+        /** Also for what is read and written. */
+        Tensor out(Tensor host) {
+            Tensor there = placed.computeIfAbsent(host.address(), a -> {
+                Memory memory = device.allocate(host.bytes());
+                memories.add(memory);
+                Tensor fresh = Tensor.of(host.dtype(), memory.segment(), host.shape());
+                device.upload(fresh, host.data());
+                return fresh;
+            });
+            results.add(() -> device.download(host.data(), there));
+            return there;
+        }
+
+        LoraRows in(LoraRows rows) {
+            if (rows == null) {
+                return null;
+            }
+            var factors = rows.factors().stream().map(f -> new LoraRows.Factor(in(f.a()), in(f.b()), f.rank(), f.scale())).toList();
+            Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
+            for (int f = 0; f < factors.size(); f++) {
+                long at = (long) f * LoraRows.ENTRY_BYTES;
+                table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at, factors.get(f).a().address());
+                table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at + 8, factors.get(f).b().address());
+                table.data().set(ValueLayout.JAVA_INT_UNALIGNED, at + 16, factors.get(f).rank());
+                table.data().set(ValueLayout.JAVA_FLOAT_UNALIGNED, at + 20, factors.get(f).scale());
+            }
+            return new LoraRows(factors, out(table), in(rows.slots()), in(rows.weights()), rows.headDim());
+        }
+
+        /** Copies the results back, and frees everything. */
+        @Override
+        public void close() {
+            try {
+                results.forEach(Runnable::run);
+            } finally {
+                memories.forEach(Memory::close);
+                placement.close();
+            }
+        }
+    }
+
+    @Override
+    public String name() {
+        return device.name();
+    }
+
+    @Override
+    public String description() {
+        return device.description();
+    }
+
+    @Override
+    public Backend decoding() {
+        return new HostTensors(device.decoding());
+    }
+
+    @Override
+    public void close() {
+        device.close();
+    }
+
+    @Override
+    public void gather(Tensor out, long column, Tensor table, Tensor ids, float scale) {
+        try (Call c = new Call()) {
+            device.gather(c.out(out), column, c.in(table), c.in(ids), scale);
+        }
+    }
+
+    @Override
+    public void scatter(Tensor out, Tensor x, Tensor index) {
+        try (Call c = new Call()) {
+            device.scatter(c.out(out), c.in(x), c.in(index));
+        }
+    }
+
+    @Override
+    public void meanRows(Tensor out, Tensor x, Tensor ranges) {
+        try (Call c = new Call()) {
+            device.meanRows(c.out(out), c.in(x), c.in(ranges));
+        }
+    }
+
+    @Override
+    public void add(Tensor y, Tensor x, float alpha) {
+        try (Call c = new Call()) {
+            device.add(c.out(y), c.in(x), alpha);
+        }
+    }
+
+    @Override
+    public void activation(Tensor out, Tensor x, Activation f) {
+        try (Call c = new Call()) {
+            device.activation(c.out(out), c.in(x), f);
+        }
+    }
+
+    @Override
+    public void gated(Tensor out, Tensor gate, Tensor up, Activation f) {
+        try (Call c = new Call()) {
+            device.gated(c.out(out), c.in(gate), c.in(up), f);
+        }
+    }
+
+    @Override
+    public void softcap(Tensor x, float cap) {
+        try (Call c = new Call()) {
+            device.softcap(c.out(x), cap);
+        }
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps, float weightOffset) {
+        try (Call c = new Call()) {
+            device.rmsNorm(c.out(out), c.in(x), c.in(weight), eps, weightOffset);
+        }
+    }
+
+    @Override
+    public void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps) {
+        try (Call c = new Call()) {
+            device.layerNorm(c.out(out), c.in(x), c.in(weight), c.in(bias), eps);
+        }
+    }
+
+    @Override
+    public void l2Normalise(Tensor x, float scale) {
+        try (Call c = new Call()) {
+            device.l2Normalise(c.out(x), scale);
+        }
+    }
+
+    @Override
+    public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
+        try (Call c = new Call()) {
+            device.linear(c.out(y), c.in(x), c.in(w), c.in(bias));
+        }
+    }
+
+    @Override
+    public void lora(Tensor y, Tensor x, LoraRows rows) {
+        try (Call c = new Call()) {
+            device.lora(c.out(y), c.in(x), c.in(rows));
+        }
+    }
+
+    @Override
+    public void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
+        try (Call c = new Call()) {
+            device.loraLinear(c.out(y), c.in(x), c.in(w), c.in(bias), c.in(rows));
+        }
+    }
+
+    @Override
+    public void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift) {
+        try (Call c = new Call()) {
+            device.loraFactor(c.out(out), c.in(y), source, c.in(scale), c.in(shift));
+        }
+    }
+
+    @Override
+    public void ropeAngles(Tensor out, Tensor positions, Tensor invFreq, float factor) {
+        try (Call c = new Call()) {
+            device.ropeAngles(c.out(out), c.in(positions), c.in(invFreq), factor);
+        }
+    }
+
+    @Override
+    public void rope(Tensor x, Tensor angles, boolean interleaved) {
+        try (Call c = new Call()) {
+            device.rope(c.out(x), c.in(angles), interleaved);
+        }
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec) {
+        try (Call c = new Call()) {
+            device.attention(c.out(out), c.in(q), c.in(k), c.in(v), c.in(ranges), spec);
+        }
+    }
+}

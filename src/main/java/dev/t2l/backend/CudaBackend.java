@@ -98,7 +98,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void upload(Tensor to, MemorySegment from) {
-        kernels().device.transfer().upload(to.address(), from.asSlice(0, to.bytes()));
+        kernels().device.transfer().upload(to.address(), from, to.bytes());
     }
 
     @Override

@@ -7,10 +7,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -85,6 +88,7 @@ final class CudaDevice {
     private final CudaScratch scratch = new CudaScratch(this);
     private final CudaTransfer transfer;
     private final MemorySegment fault;
+    private volatile double compiling;
 
     /**
      * The device of this process.
@@ -176,7 +180,10 @@ final class CudaDevice {
     /** Makes the context current on the calling thread; every call of the driver comes after one of this. */
     void makeCurrent() {
         try {
-            check((int) CudaCalls.SET_CURRENT.invokeExact(contextValue), "cuCtxSetCurrent");
+            int result = (int) CudaCalls.SET_CURRENT.invokeExact(contextValue);
+            if (result != 0) {
+                throw failure("cuCtxSetCurrent", result);
+            }
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
@@ -219,7 +226,10 @@ final class CudaDevice {
     void await() {
         makeCurrent();
         try {
-            check((int) CudaCalls.SYNCHRONISE.invokeExact(streamValue), "waiting for the kernels launched so far (-Dt2l.cuda.check=true finds which)");
+            int result = (int) CudaCalls.SYNCHRONISE.invokeExact(streamValue);
+            if (result != 0) {
+                throw failure("waiting for the kernels launched so far (-Dt2l.cuda.check=true finds which)", result);
+            }
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
@@ -239,10 +249,9 @@ final class CudaDevice {
         }
     }
 
-    void check(int result, String what) {
-        if (result != 0) {
-            throw new CudaException(what + " on " + this + ": " + CudaCalls.describe(result));
-        }
+    /** What a call of the driver that gave a code other than 0 throws. */
+    CudaException failure(String what, int result) {
+        return new CudaException(what + " on " + this + ": " + CudaCalls.describe(result));
     }
 
     /** Device memory with undefined content, aligned to 256 bytes; {@link CudaException} saying what was asked, is free, and would fit. */
@@ -267,7 +276,10 @@ final class CudaDevice {
     void clear(long address, long bytes) {
         makeCurrent();
         try {
-            check((int) CudaCalls.CLEAR.invokeExact(address, (byte) 0, bytes, streamValue), "clearing " + bytes + " bytes");
+            int result = (int) CudaCalls.CLEAR.invokeExact(address, (byte) 0, bytes, streamValue);
+            if (result != 0) {
+                throw failure("clearing " + bytes + " bytes", result);
+            }
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
@@ -298,7 +310,9 @@ final class CudaDevice {
         long before = System.nanoTime();
         JCudaDriver.cuModuleLoadData(module, compile ? Arrays.copyOf(image, image.length + 1) : image); // PTX ends in a zero
         if (compile) {
-            LOG.log(System.Logger.Level.INFO, String.format(Locale.ROOT, "cuda/%s.cu compiled from PTX in %.2f s", source, (System.nanoTime() - before) * 1e-9));
+            double seconds = (System.nanoTime() - before) * 1e-9;
+            LOG.log(System.Logger.Level.INFO, String.format(Locale.ROOT, "cuda/%s.cu compiled from PTX in %.2f s", source, seconds));
+            compiling += seconds;
         }
         return new CudaModule(this, source, module);
     }
@@ -314,9 +328,20 @@ final class CudaDevice {
         }
     }
 
-    /** {@code NVIDIA H100 80GB HBM3, compute capability 9.0, 79.2 GiB, CUDA 13.0}. */
+    /** The version of the installed driver, as Linux tells it; empty if it does not. */
+    private static String driverVersion() {
+        try {
+            var version = Pattern.compile("\\b\\d{3,}\\.\\d+(\\.\\d+)?\\b").matcher(Files.readString(Path.of("/proc/driver/nvidia/version")));
+            return version.find() ? version.group() + " " : "";
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    /** {@code NVIDIA H100 80GB HBM3, compute capability 9.0, 79.2 GiB, driver 580.82.07 for CUDA 13.0}. */
     @Override
     public String toString() {
-        return String.format(Locale.ROOT, "%s, compute capability %d.%d, %.1f GiB, driver for CUDA %s", name, major, minor, memory / 1073741824.0, version(cuda));
+        return String.format(Locale.ROOT, "%s, compute capability %d.%d, %.1f GiB, driver %sfor CUDA %s%s", name, major, minor, memory / 1073741824.0,
+                driverVersion(), version(cuda), compiling == 0 ? "" : String.format(Locale.ROOT, ", kernels compiled from PTX in %.1f s", compiling));
     }
 }

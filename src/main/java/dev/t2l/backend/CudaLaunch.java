@@ -79,7 +79,7 @@ final class CudaLaunch {
                 result = (int) CudaCalls.SYNCHRONISE.invokeExact(device.stream());
             }
             if (result != 0) {
-                throw new CudaException(describe(gridX, gridY, gridZ, threadsX, sharedBytes) + " on " + device + ": " + CudaCalls.describe(result));
+                throw device.failure(describe(gridX, gridY, gridZ, threadsX, sharedBytes), result);
             }
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);

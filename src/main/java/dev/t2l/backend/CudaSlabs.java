@@ -40,14 +40,14 @@ final class CudaSlabs implements Placement {
         if (closed) {
             throw new IllegalStateException("weights cannot be placed: their placement was closed");
         }
-        if (host.data().byteSize() == 0 && host.bytes() > 0) {
+        if (!host.onHost()) {
             return host; // on the device already
         }
         boolean asItIs = CudaBackend.code(host.dtype()) >= 0 || host.dtype() == DType.I32;
         DType type = asItIs ? host.dtype() : DType.F32;
         Tensor placed = room(type, host.shape());
         if (asItIs) {
-            device.transfer().upload(placed.address(), host.data().asSlice(0, host.bytes()));
+            device.transfer().upload(placed.address(), host.data(), host.bytes());
         } else {
             LOG.log(System.Logger.Level.DEBUG, "{0} has no kernels of its type and becomes {1}", host, placed);
             unpack(placed, host);
@@ -80,7 +80,7 @@ final class CudaSlabs implements Placement {
             int here = (int) Math.min(rows, host.rows() - first);
             float[] values = new float[here * cols];
             IntStream.range(0, here).parallel().forEach(r -> Elements.readRow(host, from + r, values, r * cols));
-            device.transfer().upload(to.address() + 4 * from * cols, MemorySegment.ofArray(values));
+            device.transfer().upload(to.address() + 4 * from * cols, MemorySegment.ofArray(values), 4L * values.length);
         }
     }
 

@@ -22,9 +22,11 @@ final class CudaTransfer {
         this.staging = MemorySegment.ofAddress(new CudaDevice.Pinned(device, STAGING).value()).reinterpret(STAGING);
     }
 
-    /** {@code from.byteSize()} bytes of the host to a device address; from may change as soon as this returns. */
-    void upload(long to, MemorySegment from) {
-        long bytes = from.byteSize();
+    /** The first bytes of {@code from} to a device address; from may change as soon as this returns. */
+    void upload(long to, MemorySegment from, long bytes) {
+        if (bytes > from.byteSize()) {
+            throw new IllegalArgumentException("wanted " + bytes + " bytes to copy to the device, got " + from.byteSize());
+        }
         if (from.isNative() && bytes > SMALL) {
             copyUp(to, from.address(), bytes);
             device.await();
@@ -32,17 +34,16 @@ final class CudaTransfer {
             return;
         }
         for (long at = 0; at < bytes; at += SMALL) {
-            stage(to + at, from.asSlice(at, Math.min(SMALL, bytes - at)));
+            stage(to + at, from, at, Math.min(SMALL, bytes - at));
         }
     }
 
-    private synchronized void stage(long to, MemorySegment from) {
-        long bytes = from.byteSize();
+    private synchronized void stage(long to, MemorySegment from, long at, long bytes) {
         if (used + bytes > STAGING) {
             device.await(); // what lies there has been copied
             used = 0;
         }
-        MemorySegment.copy(from, 0, staging, used, bytes);
+        MemorySegment.copy(from, at, staging, used, bytes);
         copyUp(to, staging.address() + used, bytes);
         used = (used + bytes + 63) / 64 * 64;
     }
@@ -50,7 +51,10 @@ final class CudaTransfer {
     private void copyUp(long to, long from, long bytes) {
         device.makeCurrent();
         try {
-            device.check((int) CudaCalls.UPLOAD.invokeExact(to, from, bytes, device.stream()), "copying " + bytes + " bytes to the device");
+            int result = (int) CudaCalls.UPLOAD.invokeExact(to, from, bytes, device.stream());
+            if (result != 0) {
+                throw device.failure("copying " + bytes + " bytes to the device", result);
+            }
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
@@ -71,7 +75,10 @@ final class CudaTransfer {
         }
         device.makeCurrent();
         try {
-            device.check((int) CudaCalls.DOWNLOAD.invokeExact(to.address(), from.address(), from.bytes(), device.stream()), "copying " + from + " to the host");
+            int result = (int) CudaCalls.DOWNLOAD.invokeExact(to.address(), from.address(), from.bytes(), device.stream());
+            if (result != 0) {
+                throw device.failure("copying " + from + " to the host", result);
+            }
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }

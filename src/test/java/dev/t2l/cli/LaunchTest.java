@@ -62,7 +62,7 @@ class LaunchTest {
 
     @Test
     void runsAsAModule() throws Exception {
-        assertDoctor(java(List.of("-p", runtime(), "--enable-native-access=dev.t2l", "-m", "dev.t2l/dev.t2l.cli.Main", "doctor")));
+        assertDoctor(java(List.of("-p", runtime(), "--enable-native-access=dev.t2l,jcuda", "-m", "dev.t2l/dev.t2l.cli.Main", "doctor")));
     }
 
     @Test
@@ -72,7 +72,7 @@ class LaunchTest {
 
     @Test
     void writesJsonFromAModule() throws Exception {
-        Outcome outcome = java(List.of("-p", runtime(), "--enable-native-access=dev.t2l", "-m", "dev.t2l/dev.t2l.cli.Main", "doctor", "--json"));
+        Outcome outcome = java(List.of("-p", runtime(), "--enable-native-access=dev.t2l,jcuda", "-m", "dev.t2l/dev.t2l.cli.Main", "doctor", "--json"));
         assertEquals("", outcome.err());
         assertTrue(outcome.out().contains("\"backends\" : ["), outcome.out());
     }
@@ -95,7 +95,7 @@ class LaunchTest {
                     }
                 }
                 """);
-        Outcome outcome = java(List.of("-p", runtime(), "--add-modules", "dev.t2l", "--enable-native-access=dev.t2l,ai.djl.tokenizers,com.sun.jna",
+        Outcome outcome = java(List.of("-p", runtime(), "--add-modules", "dev.t2l", "--enable-native-access=dev.t2l,jcuda,ai.djl.tokenizers,com.sun.jna",
                 "-Dai.djl.offline=true", source.toString(), tokenizer.toString()));
         assertEquals("[1, 0, 2]\n", outcome.out());
         assertFalse(outcome.err().contains("WARN") || outcome.err().contains("SLF4J"), outcome.err());
@@ -142,7 +142,7 @@ class LaunchTest {
                     }
                 }
                 """);
-        Outcome outcome = java(List.of("-p", runtime(), "--add-modules", "dev.t2l", "--enable-native-access=dev.t2l,ai.djl.tokenizers,com.sun.jna",
+        Outcome outcome = java(List.of("-p", runtime(), "--add-modules", "dev.t2l", "--enable-native-access=dev.t2l,jcuda,ai.djl.tokenizers,com.sun.jna",
                 "-Dai.djl.offline=true", source.toString(), Tiny.T2L.toString(), Tiny.BASE.toString()));
         assertEquals(0, outcome.code(), outcome.err());
         List<String> lines = outcome.out().lines().toList();

@@ -52,7 +52,11 @@ public final class CudaBackend implements Backend {
 
     /** @throws BackendUnavailableException with the reason in one line */
     static CudaBackend open() {
-        return new CudaBackend(new Shared(), false);
+        try {
+            return new CudaBackend(new Shared(), false);
+        } catch (CudaException | jcuda.CudaException e) {
+            throw new BackendUnavailableException("the GPU cannot be used: " + e.getMessage(), e);
+        }
     }
 
     private Shared kernels() {
@@ -90,10 +94,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Memory allocate(long bytes) {
-        CudaDevice device = kernels().device;
-        Memory memory = CudaMemory.allocate(device, bytes, "activations");
-        device.clear(memory.segment().address(), Math.max(1, bytes));
-        return memory;
+        return CudaMemory.passing(kernels().device, bytes, "activations, caches or adapters");
     }
 
     @Override

@@ -27,6 +27,12 @@ final class CudaCalls {
     static final MethodHandle DOWNLOAD = bind("cuMemcpyDtoHAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     /** address, value, bytes, stream. */
     static final MethodHandle CLEAR = bind("cuMemsetD8Async", JAVA_LONG, JAVA_BYTE, JAVA_LONG, JAVA_LONG);
+    /** out: the pool, device; pool, attribute, value. */
+    static final MethodHandle DEFAULT_POOL = bind("cuDeviceGetDefaultMemPool", JAVA_LONG, JAVA_INT);
+    static final MethodHandle POOL_SET = bind("cuMemPoolSetAttribute", JAVA_LONG, JAVA_INT, JAVA_LONG);
+    /** out: the address, bytes, stream; address, stream. */
+    static final MethodHandle ALLOCATE = bind("cuMemAllocAsync", JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    static final MethodHandle FREE = bind("cuMemFreeAsync", JAVA_LONG, JAVA_LONG);
     private static final MethodHandle ERROR_NAME = bind("cuGetErrorName", JAVA_INT, JAVA_LONG);
     private static final MethodHandle ERROR_TEXT = bind("cuGetErrorString", JAVA_INT, JAVA_LONG);
 

@@ -87,6 +87,7 @@ final class CudaDevice {
     private final Map<String, CudaModule> modules = new ConcurrentHashMap<>();
     private final CudaScratch scratch = new CudaScratch(this);
     private final CudaTransfer transfer;
+    private final CudaPool pool;
     private final MemorySegment fault;
     private volatile double compiling;
 
@@ -108,7 +109,7 @@ final class CudaDevice {
                 }
                 JCudaLibrary.load();
                 opened = new CudaDevice(Integer.getInteger("t2l.cuda.device", 0));
-            } catch (jcuda.CudaException | LinkageError e) {
+            } catch (CudaException | jcuda.CudaException | LinkageError e) {
                 throw new BackendUnavailableException("CUDA's driver cannot be called: " + e.toString().lines().findFirst().orElse(""), e);
             } catch (Throwable t) {
                 throw CudaCalls.unexpected(t);
@@ -165,6 +166,7 @@ final class CudaDevice {
         fault = MemorySegment.ofAddress(new Pinned(this, 64).value()).reinterpret(64);
         fault.fill((byte) 0);
         transfer = new CudaTransfer(this);
+        pool = new CudaPool(this, ordinal);
     }
 
     private int attribute(int which) {
@@ -201,6 +203,11 @@ final class CudaDevice {
 
     CudaTransfer transfer() {
         return transfer;
+    }
+
+    /** Memory for what comes and goes with requests. */
+    CudaPool pool() {
+        return pool;
     }
 
     int multiprocessors() {
@@ -254,35 +261,28 @@ final class CudaDevice {
         return new CudaException(what + " on " + this + ": " + CudaCalls.describe(result));
     }
 
-    /** Device memory with undefined content, aligned to 256 bytes; {@link CudaException} saying what was asked, is free, and would fit. */
+    /** Device memory for long, with undefined content, aligned to 256 bytes; {@link CudaException} says what was asked, is free, and would fit. */
     Address allocate(long bytes, String what) {
         makeCurrent();
         var address = new Address();
         try {
             JCudaDriver.cuMemAlloc(address, Math.max(1, bytes));
         } catch (jcuda.CudaException e) {
-            throw new CudaException(String.format(Locale.ROOT, "no device memory for %s: asked for %.1f MiB, of %.1f MiB %.1f are free on %s (%s); "
-                    + "HINT: no more than what is free fits: a shorter context, fewer sequences, or weights in a smaller format", what, mib(bytes), mib(memory), mib(free()), this, e.getMessage()), e);
+            throw tooLittle(what, bytes, e.getMessage(), e);
         }
         return address;
+    }
+
+    CudaException tooLittle(String what, long bytes, String reason, Throwable cause) {
+        return new CudaException(String.format(Locale.ROOT, "no device memory for %s: asked for %.1f MiB, of %.1f MiB %.1f are free on %s (%s); "
+                + "HINT: no more than what is free fits: a shorter context, fewer sequences, or weights in a smaller format",
+                what, mib(bytes), mib(memory), mib(free()), this, reason), cause);
     }
 
     /** Gives memory back once all work that was handed over is done. */
     void release(Address address) {
         await();
         JCudaDriver.cuMemFree(address);
-    }
-
-    void clear(long address, long bytes) {
-        makeCurrent();
-        try {
-            int result = (int) CudaCalls.CLEAR.invokeExact(address, (byte) 0, bytes, streamValue);
-            if (result != 0) {
-                throw failure("clearing " + bytes + " bytes", result);
-            }
-        } catch (Throwable t) {
-            throw CudaCalls.unexpected(t);
-        }
     }
 
     static double mib(long bytes) {

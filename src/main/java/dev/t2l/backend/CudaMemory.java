@@ -9,18 +9,23 @@ final class CudaMemory {
     private CudaMemory() {
     }
 
-    /** @param what for whom, for the message when there is too little */
-    static Memory allocate(CudaDevice device, long bytes, String what) {
+    /** For long, undefined content. {@code what} it is for is said when there is too little. */
+    static Memory lasting(CudaDevice device, long bytes, String what) {
         CudaDevice.Address address = device.allocate(bytes, what);
-        Arena arena = Arena.ofShared();
-        return new Memory(segment(address.value(), arena), () -> {
-            arena.close();
-            device.release(address);
-        });
+        return memory(address.value(), () -> device.release(address));
     }
 
-    /** A segment of no bytes at a device address, which lives as long as the arena. */
-    static MemorySegment segment(long address, Arena arena) {
-        return MemorySegment.ofAddress(address).reinterpret(0, arena, null);
+    /** For a request, zeroed. */
+    static Memory passing(CudaDevice device, long bytes, String what) {
+        long address = device.pool().allocate(bytes, what);
+        return memory(address, () -> device.pool().release(address));
+    }
+
+    private static Memory memory(long address, Runnable release) {
+        Arena arena = Arena.ofShared();
+        return new Memory(MemorySegment.ofAddress(address).reinterpret(0, arena, null), () -> {
+            arena.close();
+            release.run();
+        });
     }
 }

@@ -62,7 +62,7 @@ final class CudaSlabs implements Placement {
             next = Math.min(LARGEST, 2 * next);
             total += size;
             LOG.log(System.Logger.Level.DEBUG, () -> String.format(Locale.ROOT, "weights: %.1f MiB more on the device, %.1f in all", CudaDevice.mib(size), CudaDevice.mib(total)));
-            Memory memory = CudaMemory.allocate(device, size, "weights");
+            Memory memory = CudaMemory.lasting(device, size, "weights");
             slabs.add(memory);
             slab = Tensor.of(DType.U8, memory.segment(), size);
             used = 0;

@@ -65,6 +65,23 @@ class AttentionKernelsTest {
         }
     }
 
+    /** More keys than 64 splits of 128; more heads to a key head than are done at once; head sizes that fill 128 and 256. */
+    @ParameterizedTest
+    @EnumSource(Target.class)
+    void longSequencesAndManyHeads(Target target) {
+        for (int[] shape : new int[][] {{8300, 2, 1, 8}, {700, 18, 2, 24}, {130, 5, 1, 128}, {90, 3, 3, 256}, {40, 33, 1, 130}}) {
+            int keys = shape[0];
+            int heads = shape[1];
+            int d = shape[3];
+            var spec = new AttentionSpec(heads, shape[2], d, 0.2f, 0, 0);
+            Tensor q = data.normal(5, (long) heads * d);
+            Tensor k = data.normal(keys, (long) shape[2] * d);
+            Tensor v = data.normal(keys, (long) shape[2] * d);
+            Tensor ranges = ranges(5, keys);
+            KernelData.compare(target, KernelData.zeros(5, (long) heads * d), 2e-4, (b, out) -> b.attention(out, q, k, v, ranges, spec));
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(Target.class)
     void rowsDoNotDependOnBatchOrThreads(Target target) {

@@ -57,6 +57,15 @@ final class Bench implements AutoCloseable {
         return Tensor.of(DType.F32, owned.segment(), shape);
     }
 
+    /** The tensor where plain Java can use it. */
+    Tensor host(Tensor tensor) {
+        return backend.host(arena, tensor);
+    }
+
+    float[] floats(Tensor tensor) {
+        return host(tensor).toFloats();
+    }
+
     /** Fails unless both results agree to {@code tolerance} times the largest magnitude; a NaN fails. */
     static void check(float[] want, float[] got, double tolerance) {
         double largest = 0;

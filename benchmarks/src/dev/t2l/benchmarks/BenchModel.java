@@ -12,6 +12,7 @@ import dev.t2l.model.Generator;
 import dev.t2l.model.Sampler;
 import dev.t2l.model.Teacher;
 import dev.t2l.ops.LoraBatch;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -70,9 +71,11 @@ final class BenchModel implements AutoCloseable {
 
     /** Fails unless plain Java computes nearly the same logits. */
     void check(List<LoraBatch.Entry> adapters) {
-        try (var java = new JavaBackend(); DecoderFile same = DecoderFile.open(lm.path(), java)) {
+        try (var java = new JavaBackend(); DecoderFile same = DecoderFile.open(lm.path(), java); Arena arena = Arena.ofShared()) {
+            List<LoraBatch.Entry> here = adapters.stream()
+                    .map(e -> new LoraBatch.Entry(e.adapter().moved(matrix -> backend.host(arena, matrix)), e.weight())).toList();
             var oracle = new Decoder(java, same.config(), same.weights());
-            Bench.check(Teacher.lastLogits(oracle, prompt(5), adapters), Teacher.lastLogits(decoder, prompt(5), adapters), 1e-3);
+            Bench.check(Teacher.lastLogits(oracle, prompt(5), here), Teacher.lastLogits(decoder, prompt(5), adapters), 1e-3);
         }
     }
 

@@ -27,14 +27,15 @@ public class EmbeddingBenchmark extends KernelBenchmark {
         out = bench.zeros(rows, model.hidden());
         try (var oracle = new JavaBackend()) {
             Tensor want = Tensor.allocate(Arena.ofAuto(), DType.F32, rows, model.hidden());
-            Embedding.forward(oracle, want, table, ids, 1);
-            Bench.check(want.toFloats(), lookUp().toFloats(), 0);
+            Embedding.forward(oracle, want, bench.host(table), bench.host(ids), 1);
+            Bench.check(want.toFloats(), bench.floats(lookUp()), 0);
         }
     }
 
     @Benchmark
     public Tensor lookUp() {
         Embedding.forward(bench.backend, out, table, ids, 1);
+        bench.backend.await();
         return out;
     }
 }

@@ -67,16 +67,16 @@ public class HyperHeadBenchmark {
         HyperConfig config = config();
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         HyperParameters.of(config).all().forEach((name, p) ->
-                tensors.put(name, bench.gaussian(p.shape().stream().mapToLong(Long::longValue).toArray())));
+                tensors.put(name, bench.host(bench.gaussian(p.shape().stream().mapToLong(Long::longValue).toArray()))));
         weights = new Weights(tensors, () -> { });
         network = new Hypernetwork(config, weights, bench.backend);
         embeddings = bench.gaussian(descriptions, config.architecture().embedding());
         try (Backend oracle = new JavaBackend(); Hypernetwork reference = new Hypernetwork(config, weights, oracle)) {
-            List<GeneratedLora> want = reference.generate(embeddings.slice(0, 1));
+            List<GeneratedLora> want = reference.generate(bench.host(embeddings).slice(0, 1));
             List<GeneratedLora> got = network.generate(embeddings);
             for (Target t : config.targets()) {
-                Bench.check(want.getFirst().a(t.projection()).toFloats(), got.getFirst().a(t.projection()).toFloats(), 1e-3);
-                Bench.check(want.getFirst().b(t.projection()).toFloats(), got.getFirst().b(t.projection()).toFloats(), 1e-3);
+                Bench.check(want.getFirst().a(t.projection()).toFloats(), bench.floats(got.getFirst().a(t.projection())), 1e-3);
+                Bench.check(want.getFirst().b(t.projection()).toFloats(), bench.floats(got.getFirst().b(t.projection())), 1e-3);
             }
             want.forEach(GeneratedLora::close);
             got.forEach(GeneratedLora::close);
@@ -102,6 +102,7 @@ public class HyperHeadBenchmark {
     @Benchmark
     public LoraWeights generate() {
         List<GeneratedLora> adapters = network.generate(embeddings);
+        bench.backend.await();
         adapters.forEach(GeneratedLora::close);
         return adapters.getLast().lora();
     }

@@ -1,5 +1,6 @@
 package dev.t2l.benchmarks;
 
+import dev.t2l.backend.Backend;
 import dev.t2l.backend.JavaBackend;
 import dev.t2l.backend.LoraRows;
 import dev.t2l.ops.LoraBatch;
@@ -37,29 +38,31 @@ public class LoraLinearBenchmark extends KernelBenchmark {
         x = bench.gaussian(rows, d);
         w = bench.weights(DType.Q4_1, d, d);
         y = bench.zeros(rows, d);
-        if (rank > 0) {
-            var pair = new LoraWeights.Pair(bench.gaussian(rank, d), bench.gaussian(d, rank), 1f / rank);
-            var entry = new LoraBatch.Entry(new LoraWeights(Map.of(new LoraWeights.Site(0, Projection.Q), pair)), LoraBatch.Weight.constant(1));
-            batch = new LoraBatch(bench.backend, Collections.nCopies(rows, List.of(entry)), p -> 0);
-            adapters = batch.at(0, Projection.Q);
+        LoraWeights adapter = rank == 0 ? null : new LoraWeights(Map.of(new LoraWeights.Site(0, Projection.Q),
+                new LoraWeights.Pair(bench.gaussian(rank, d), bench.gaussian(d, rank), 1f / rank)));
+        batch = batch(bench.backend, adapter);
+        adapters = batch.at(0, Projection.Q);
+        try (var oracle = new JavaBackend(); LoraBatch same = batch(oracle, adapter == null ? null : adapter.moved(bench::host))) {
+            Tensor want = Tensor.ofFloats(new float[(int) y.elements()], y.shape());
+            LoraLinear.forward(oracle, want, bench.host(x), bench.host(w), null, same.at(0, Projection.Q));
+            Bench.check(want.toFloats(), bench.floats(multiply()), 1e-5);
         }
-        try (var oracle = new JavaBackend()) {
-            LoraLinear.forward(oracle, y, x, w, null, adapters);
-            float[] want = y.toFloats();
-            Bench.check(want, multiply().toFloats(), 1e-5);
-        }
+    }
+
+    private LoraBatch batch(Backend backend, LoraWeights adapter) {
+        List<LoraBatch.Entry> row = adapter == null ? List.of() : List.of(new LoraBatch.Entry(adapter, LoraBatch.Weight.constant(1)));
+        return new LoraBatch(backend, Collections.nCopies(rows, row), p -> 0);
     }
 
     @Benchmark
     public Tensor multiply() {
         LoraLinear.forward(bench.backend, y, x, w, null, adapters);
+        bench.backend.await();
         return y;
     }
 
     @TearDown(Level.Trial)
     public void closeBatch() {
-        if (batch != null) {
-            batch.close();
-        }
+        batch.close();
     }
 }

@@ -6,6 +6,7 @@ import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.hyper.Hypernetwork;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -48,9 +49,10 @@ public class TextToAdapterBenchmark {
         network = checkpoint.network(model.backend);
         embedding = model.t2l.encoder().taskEmbeddings(List.of(BenchModel.TASK));
         try (var java = new BenchModel(shape, "java"); Adapter want = java.t2l.generate(BenchModel.TASK); Adapter got = model.t2l.generate(BenchModel.TASK)) {
+            var gotten = got.onHost(Arena.ofAuto()).pairs();
             want.weights().pairs().forEach((site, pair) -> {
-                Bench.check(pair.a().toFloats(), got.weights().pairs().get(site).a().toFloats(), 1e-3);
-                Bench.check(pair.b().toFloats(), got.weights().pairs().get(site).b().toFloats(), 1e-3);
+                Bench.check(pair.a().toFloats(), gotten.get(site).a().toFloats(), 1e-3);
+                Bench.check(pair.b().toFloats(), gotten.get(site).b().toFloats(), 1e-3);
             });
         }
     }
@@ -58,12 +60,14 @@ public class TextToAdapterBenchmark {
     @Benchmark
     public Tensor encode() {
         model.t2l.encoder().taskEmbeddings(List.of(BenchModel.TASK), embedding);
+        model.backend.await();
         return embedding;
     }
 
     @Benchmark
     public LoraWeights generate() {
         try (GeneratedLora lora = network.generate(embedding).getFirst()) {
+            model.backend.await();
             return lora.lora();
         }
     }
@@ -71,6 +75,7 @@ public class TextToAdapterBenchmark {
     @Benchmark
     public LoraWeights textToAdapter() {
         try (Adapter adapter = model.t2l.generate(BenchModel.TASK)) {
+            model.backend.await();
             return adapter.weights();
         }
     }

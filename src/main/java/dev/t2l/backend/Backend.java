@@ -57,6 +57,10 @@ public interface Backend extends AutoCloseable {
     /** Copies {@code from} into host memory of {@code from.bytes()} bytes. */
     void download(MemorySegment to, Tensor from);
 
+    /** Waits until the work handed over so far is done; on the host it always is. */
+    default void await() {
+    }
+
     /** The tensor where the host can read it: itself if it is there, else a copy in {@code arena}. */
     default Tensor host(Arena arena, Tensor tensor) {
         if (tensor.onHost()) {

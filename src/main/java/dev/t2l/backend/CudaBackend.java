@@ -108,6 +108,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void await() {
+        kernels().device.synchronise();
+    }
+
+    @Override
     public Placement placement() {
         return new CudaSlabs(kernels().device);
     }

@@ -1,0 +1,157 @@
+/*
+ * CUDA on a processor, for the checks of this folder: every thread of a block is a fibre, blocks run one after another, shared memory
+ * is poisoned before each. Enough of the language and the runtime for the products' kernels, and far too slow for anything else.
+ * Asynchronous copies happen as late as their wait allows, so that a missing one shows. Build: run.sh emulate.
+ */
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <ucontext.h>
+#include <vector>
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#undef __shared__
+#undef __forceinline__
+#undef __launch_bounds__
+#define __shared__ static
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+
+using std::max;
+using std::min;
+
+namespace emulation {
+struct fibre {
+    ucontext_t context;
+    std::vector<char> stack;
+    uint3 thread;
+    bool done;
+    std::vector<std::vector<std::function<void()>>> copies; /* groups under way, the last one open */
+};
+struct meeting { /* of a warp or a block */
+    int arrived = 0;
+    long generation = 0;
+    uint64_t slots[2][32][8];
+};
+extern std::vector<fibre> fibres;
+extern fibre *running;
+extern ucontext_t scheduler;
+extern std::vector<meeting> warps;
+extern meeting block;
+extern dim3 block_index, block_size, grid_size;
+extern uint8_t *dynamic_shared;
+extern uint32_t dynamic_shared_bytes;
+
+inline void yield() {
+    swapcontext(&running->context, &scheduler);
+}
+
+/* Returns the generation that this was, when all have come. */
+inline long meet(meeting &m, int size) {
+    long generation = m.generation;
+    if (++m.arrived == size) {
+        m.arrived = 0;
+        m.generation++;
+    }
+    while (m.generation == generation) {
+        yield();
+    }
+    return generation;
+}
+
+inline int lane() {
+    return running->thread.x % 32;
+}
+
+inline meeting &warp() {
+    return warps[running->thread.x / 32];
+}
+
+/* Every lane's words, as of now. */
+inline uint64_t (*exchange(const uint64_t *words, int count))[8] {
+    meeting &m = warp();
+    uint64_t(*slots)[8] = m.slots[m.generation % 2];
+    for (int i = 0; i < count; i++) {
+        slots[lane()][i] = words[i];
+    }
+    meet(m, 32);
+    return slots;
+}
+
+void run(dim3 grid, int threads, size_t shared, const std::function<void()> &body);
+} // namespace emulation
+
+#define threadIdx (emulation::running->thread)
+#define blockIdx (emulation::block_index)
+#define blockDim (emulation::block_size)
+#define gridDim (emulation::grid_size)
+
+inline void __syncthreads() {
+    emulation::meet(emulation::block, emulation::block_size.x);
+}
+inline void __syncwarp() {
+    emulation::meet(emulation::warp(), 32);
+}
+template <typename T> T __shfl_sync(unsigned, T v, int from) {
+    uint64_t word = 0;
+    memcpy(&word, &v, sizeof v);
+    uint64_t(*all)[8] = emulation::exchange(&word, 1);
+    memcpy(&v, &all[from % 32][0], sizeof v);
+    return v;
+}
+template <typename T> T __shfl_xor_sync(unsigned mask, T v, int step) {
+    return __shfl_sync(mask, v, emulation::lane() ^ step);
+}
+inline void __threadfence() {
+}
+inline unsigned atomicAdd(unsigned *p, unsigned v) {
+    unsigned old = *p;
+    *p += v;
+    return old;
+}
+template <typename T> T __ldg(const T *p) {
+    return *p;
+}
+inline uint32_t __float_as_uint(float f) {
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    return u;
+}
+inline float __uint_as_float(uint32_t u) {
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
+inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t s) {
+    uint64_t bytes = (uint64_t)b << 32 | a;
+    uint32_t r = 0;
+    for (int i = 0; i < 4; i++) {
+        r |= (uint32_t)(bytes >> (8 * (s >> 4 * i & 7)) & 255) << 8 * i;
+    }
+    return r;
+}
+inline float __fmul_rn(float a, float b) {
+    return a * b;
+}
+inline void __trap() {
+    fprintf(stderr, "trap\n");
+    abort();
+}
+
+/* The runtime; the rest of it is in emulate.cpp. */
+#include <cuda_runtime_api.h>
+
+template <typename T> cudaError_t cudaMalloc(T **p, size_t bytes) {
+    return cudaMalloc((void **)p, bytes);
+}
+template <typename K> cudaError_t cudaFuncSetAttribute(K, cudaFuncAttribute, int) {
+    return cudaSuccess;
+}

@@ -1,0 +1,83 @@
+/* The instructions of ptx.cuh on a processor; see emulate.h. */
+#pragma once
+
+#define DYNAMIC_SHARED(name) uint8_t *const name = emulation::dynamic_shared
+
+INLINE uint32_t dynamic_shared_size() {
+    return emulation::dynamic_shared_bytes;
+}
+INLINE void copy_async(void *to, const void *from, int bytes) {
+    if ((uintptr_t)to % 16 != 0 || (uintptr_t)from % 16 != 0 || bytes < 0 || bytes > 16) {
+        __trap();
+    }
+    emulation::running->copies.back().push_back([=] {
+        memset(to, 0, 16);
+        memcpy(to, from, bytes);
+    });
+}
+INLINE void copy_commit() {
+    emulation::running->copies.emplace_back();
+}
+template <int PENDING> INLINE void copy_wait() {
+    auto &groups = emulation::running->copies;
+    while (groups.size() > PENDING + 1) {
+        for (auto &copy : groups.front()) {
+            copy();
+        }
+        groups.erase(groups.begin());
+    }
+}
+INLINE uint32_t pack_bf16(float low, float high) {
+    auto round = [](float f) {
+        uint32_t u = __float_as_uint(f);
+        return (u + 0x7fff + (u >> 16 & 1)) >> 16;
+    };
+    return round(low) | round(high) << 16;
+}
+INLINE uint32_t upper_halves(uint32_t low, uint32_t high) {
+    return low >> 16 | (high & 0xffff0000);
+}
+INLINE uint32_t sub_bf16x2(uint32_t a, uint32_t b) {
+    return pack_bf16(__uint_as_float(a << 16) - __uint_as_float(b << 16), __uint_as_float(a & 0xffff0000) - __uint_as_float(b & 0xffff0000));
+}
+INLINE float bf16_half(uint32_t pair, int which) {
+    return __uint_as_float(which == 0 ? pair << 16 : pair & 0xffff0000);
+}
+INLINE void mma(float c[4], const uint4 &a, uint32_t b0, uint32_t b1) {
+    uint64_t words[6] = {a.x, a.y, a.z, a.w, b0, b1};
+    uint64_t(*all)[8] = emulation::exchange(words, 6);
+    int g = emulation::lane() / 4;
+    int t = emulation::lane() % 4;
+    for (int i = 0; i < 4; i++) {
+        int row = i / 2; /* 0: g, 1: g + 8 */
+        int column = 2 * t + i % 2;
+        double sum = 0;
+        for (int k = 0; k < 16; k++) {
+            float x = bf16_half((uint32_t)all[g * 4 + k % 8 / 2][row + k / 8 * 2], k % 2);
+            float y = bf16_half((uint32_t)all[column * 4 + k % 8 / 2][4 + k / 8], k % 2);
+            sum += (double)x * y;
+        }
+        c[i] += (float)sum;
+    }
+}
+INLINE uint4 load_matrices(const void *row) {
+    uint64_t word = (uint64_t)row;
+    uint64_t(*all)[8] = emulation::exchange(&word, 1);
+    int lane = emulation::lane();
+    uint32_t d[4];
+    for (int i = 0; i < 4; i++) {
+        memcpy(&d[i], (const uint8_t *)all[i * 8 + lane / 4][0] + lane % 4 * 4, 4);
+    }
+    return make_uint4(d[0], d[1], d[2], d[3]);
+}
+INLINE void load_shared_if(uint4 &v, const void *p, bool wanted) {
+    if (wanted) {
+        if ((uintptr_t)p % 16 != 0) {
+            __trap();
+        }
+        v = *(const uint4 *)p;
+    }
+}
+INLINE uint4 load_stream(const void *p) {
+    return *(const uint4 *)p;
+}

@@ -19,18 +19,18 @@
 #include "lora.cuh"
 
 enum { WARPS = 8, THREADS = WARPS * WARP };
-enum { ROWS_OF_X = 8 };
+enum { ROWS_OF_X = 8 }; /* at most */
 
 /* Shared memory: a panel of x [panel/16 steps of mma][rows of x][4 lanes] of 16 bytes, [panel/32][rows of x] f32 sums of 32 if the
- * format has minimums, then the warps' stages and scales. dev.t2l.backend.LinearShape computes the same. */
+ * format has minimums, then the warps' stages and scales. dev.t2l.backend.ThinProduct computes the same. */
 template <int TYPE, int TILES> struct shape {
     typedef format<TYPE> F;
     enum {
         OUTPUTS = 8 * TILES,
         STAGE = OUTPUTS * F::PITCH * 16,
-        FIT = 12288 / STAGE,
-        STAGES = FIT < 2 ? 2 : FIT > 5 ? 5 : FIT,
         SCALES = F::SCALES * OUTPUTS, /* floats */
+        FIT = (12288 - SCALES * 4 * (1 + F::MINS)) / STAGE, /* so that two blocks fit a multiprocessor of 228 KiB */
+        STAGES = FIT < 2 ? 2 : FIT > 5 ? 5 : FIT,
         PER_WARP = STAGES * STAGE + SCALES * 4 * (1 + F::MINS),
         COPIES = (OUTPUTS * F::PIECES + WARP - 1) / WARP, /* a lane's share of a stage */
         STEP = WARPS * F::BYTES,                          /* from a warp's chunk to its next: a multiple of 16 */
@@ -40,11 +40,12 @@ template <int TYPE, int TILES> struct shape {
 /* Columns [from, from + panel) of n rows of x, as mma wants them; zeros beyond in. */
 template <int TYPE>
 INLINE void stage_x(uint4 *parts, float *sums, const float *__restrict__ x, int n, int64_t in, int64_t from, int panel, bool vector) {
-    const int quads = panel / 4;
+    const int quads = panel / 4; /* a power of two */
+    const int shift = __ffs(quads) - 1;
 #pragma unroll 2
     for (int item = threadIdx.x; item < n * quads; item += THREADS) {
-        int i = item / quads;
-        int quad = item % quads;
+        int i = item >> shift;
+        int quad = item & (quads - 1);
         float4 v = load4(x + i * in, from + quad * 4, in, vector);
         if (format<TYPE>::SEQUENTIAL) {
             parts[((quad / 8 * 2 + quad % 2) * n + i) * 4 + quad % 8 / 2] = split4(v.x, v.y, v.z, v.w);
@@ -148,18 +149,19 @@ INLINE void products(float acc[TILES][4], const uint8_t *const rows[TILES], cons
     }
 }
 
-/* Grid: groups of eight rows of x (fastest), times blocks of outputs. */
+/* Grid: groups of up to eight rows of x (fastest), times blocks of outputs. */
 template <int TYPE, int TILES>
 INLINE void linear_body(float *__restrict__ y, const float *__restrict__ x, int64_t rows, int64_t in, const uint8_t *__restrict__ w,
-                        int64_t row_bytes, int64_t out, const void *__restrict__ bias, int bias_type, int panel, const lora_rows &lora) {
+                        int64_t row_bytes, int64_t out, const void *__restrict__ bias, int bias_type, int group,
+                        int panel, const lora_rows &lora) {
     typedef shape<TYPE, TILES> S;
     typedef format<TYPE> F;
     DYNAMIC_SHARED(shared);
 
-    const int groups = (int)((rows + ROWS_OF_X - 1) / ROWS_OF_X);
-    const int64_t first_row = (int64_t)(blockIdx.x % groups) * ROWS_OF_X;
+    const uint32_t groups = ((uint32_t)rows + group - 1) / (uint32_t)group;
+    const int64_t first_row = (int64_t)(blockIdx.x % groups) * group;
     const int64_t first = (int64_t)(blockIdx.x / groups) * S::OUTPUTS;
-    const int n = (int)min((int64_t)ROWS_OF_X, rows - first_row);
+    const int n = (int)min((int64_t)group, rows - first_row);
     const int warp = threadIdx.x / WARP;
     const int lane = threadIdx.x % WARP;
     const int g = lane / 4;
@@ -189,7 +191,7 @@ INLINE void linear_body(float *__restrict__ y, const float *__restrict__ x, int6
     const int chunks = (int)((in + F::CHUNK - 1) / F::CHUNK);
     const int last_bytes = (int)(row_bytes - (int64_t)(chunks - 1) * F::BYTES);
     const int rounds = (chunks + WARPS - 1) / WARPS;
-    const int rounds_of_panel = panel / (WARPS * F::CHUNK);
+    const int rounds_of_panel = panel / (WARPS * F::CHUNK); /* a power of two */
     const bool vector = vectors(x, in);
     float acc[TILES][4] = {};
     uint4 a0 = make_uint4(0, 0, 0, 0); /* stays 0 in lanes whose row of x there is not */
@@ -206,7 +208,7 @@ INLINE void linear_body(float *__restrict__ y, const float *__restrict__ x, int6
     int stage = 0;
     int next_stage = S::STAGES - 1;
     for (int round = 0; round < rounds; round++) {
-        if (round % rounds_of_panel == 0) {
+        if ((round & (rounds_of_panel - 1)) == 0) {
             __syncthreads();
             stage_x<TYPE>(parts, sums, x, n, in, (int64_t)round * (WARPS * F::CHUNK), panel, vector);
             __syncthreads();
@@ -234,7 +236,7 @@ INLINE void linear_body(float *__restrict__ y, const float *__restrict__ x, int6
             for (int tile = 0; tile < TILES; tile++) {
                 now[tile] = staged[tile] + stage * S::STAGE;
             }
-            int chunk_of_panel = round % rounds_of_panel * WARPS + warp;
+            int chunk_of_panel = (round & (rounds_of_panel - 1)) * WARPS + warp;
             const uint4 *a = parts + (chunk_of_panel * (F::CHUNK / 16) * n + g) * 4 + t;
             const float *sum = sums + chunk_of_panel * (F::CHUNK / 32) * n + min(g, n - 1);
 #pragma unroll
@@ -278,8 +280,8 @@ INLINE void linear_body(float *__restrict__ y, const float *__restrict__ x, int6
 #define LINEAR(name, TYPE, TILES)                                                                                                         \
     extern "C" __global__ void __launch_bounds__(THREADS, 2)                                                                              \
         name(float *y, const float *x, int64_t n, int64_t in, const uint8_t *w, int64_t row_bytes, int64_t out, const void *bias,         \
-             int bias_type, int panel, lora_rows lora) {                                                                                  \
-        linear_body<TYPE, TILES>(y, x, n, in, w, row_bytes, out, bias, bias_type, panel, lora);                                           \
+             int bias_type, int group, int panel, lora_rows lora) {                                                                                  \
+        linear_body<TYPE, TILES>(y, x, n, in, w, row_bytes, out, bias, bias_type, group, panel, lora);                                           \
     }
 
 LINEAR(linear_f16_1, T2L_F16, 1)
@@ -320,7 +322,7 @@ template <int TYPE, int N, bool VECTOR>
 INLINE void plain_body(float *__restrict__ y, const float *__restrict__ x, int64_t rows, int64_t in, const void *__restrict__ w, int64_t out,
                        const void *__restrict__ bias, int bias_type, const lora_rows &lora) {
     __shared__ float partial[WARPS][N * PLAIN_OUTPUTS];
-    const int groups = (int)((rows + N - 1) / N);
+    const uint32_t groups = ((uint32_t)rows + N - 1) / N;
     const int64_t first_row = (int64_t)(blockIdx.x % groups) * N;
     const int64_t first = (int64_t)(blockIdx.x / groups) * PLAIN_OUTPUTS;
     const bool vector = vectors(x, in);

@@ -28,8 +28,8 @@ INLINE int64_t lora_row(int64_t o, int64_t head_dim) {
     if (head_dim == 0) {
         return o;
     }
-    int64_t in_head = o % head_dim;
-    return o - in_head + in_head % 2 * (head_dim / 2) + in_head / 2;
+    uint32_t in_head = (uint32_t)o % (uint32_t)head_dim; /* o is below 2^31 */
+    return o - in_head + in_head % 2 * ((uint32_t)head_dim / 2) + in_head / 2;
 }
 
 INLINE float lora_dot(const float *b, const float *low, int rank) {

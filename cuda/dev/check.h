@@ -69,6 +69,12 @@ template <typename T> struct device {
         o.memory = nullptr;
     }
     device(const device &) = delete;
+    device &operator=(device &&o) {
+        std::swap(memory, o.memory);
+        std::swap(data, o.data);
+        std::swap(count, o.count);
+        return *this;
+    }
     ~device() {
         if (memory != nullptr) {
             cudaFree(memory);

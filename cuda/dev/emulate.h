@@ -141,6 +141,12 @@ inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t s) {
 inline float __fmul_rn(float a, float b) {
     return a * b;
 }
+inline float __fadd_rn(float a, float b) {
+    return a + b;
+}
+inline int __ffs(int v) {
+    return __builtin_ffs(v);
+}
 inline void __trap() {
     fprintf(stderr, "trap\n");
     abort();

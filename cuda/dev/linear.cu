@@ -2,7 +2,7 @@
 #include "../linear.cu"
 #include "weights.h"
 
-typedef void thin_kernel(float *, const float *, int64_t, int64_t, const uint8_t *, int64_t, int64_t, const void *, int, int, lora_rows);
+typedef void thin_kernel(float *, const float *, int64_t, int64_t, const uint8_t *, int64_t, int64_t, const void *, int, int, int, lora_rows);
 typedef void plain_kernel(float *, const float *, int64_t, int64_t, const void *, int64_t, const void *, int, lora_rows);
 
 struct thin {
@@ -33,7 +33,7 @@ static void run_thin(const thin &k, float *y, const float *x, int64_t n, const u
     int rows = (int)std::min<int64_t>(n, 8);
     int shared = panel * rows * 4 + (k.mins ? panel / 32 * rows * 4 : 0) + WARPS * k.per_warp;
     int blocks = (int)((n + 7) / 8 * ((out + 8 * k.tiles - 1) / (8 * k.tiles)));
-    launch(k.kernel, dim3(blocks), THREADS, shared, y, x, n, in, w, row_bytes, out, (const void *)bias, (int)T2L_F32, panel, lora);
+    launch(k.kernel, dim3(blocks), THREADS, shared, y, x, n, in, w, row_bytes, out, (const void *)bias, (int)T2L_F32, 8, panel, lora);
 }
 
 static bool same_bits(const float *a, const float *b, size_t n) {

@@ -1,0 +1,157 @@
+/* Checks and times lora.cu; see run.sh. */
+#include "../lora.cu"
+#include "check.h"
+
+static std::vector<float> normals(size_t n, random_numbers &r) {
+    std::vector<float> v(n);
+    for (float &f : v) {
+        f = r.normal();
+    }
+    return v;
+}
+
+/* A batch of adapters on host and device. */
+struct batch {
+    int64_t n, in, out, per_row, head_dim, stride = 0;
+    std::vector<int> ranks;
+    std::vector<std::vector<float>> a, b;
+    std::vector<float> scales, weights;
+    std::vector<int32_t> slots;
+    std::vector<device<float>> da, db;
+    device<lora_factor> table;
+    device<int32_t> dslots;
+    device<float> dweights, low;
+
+    batch(int64_t n, int64_t in, int64_t out, int64_t per_row, int64_t head_dim, std::vector<int> ranks, std::vector<int32_t> slots, random_numbers &r)
+        : n(n), in(in), out(out), per_row(per_row), head_dim(head_dim), ranks(ranks), slots(slots) {
+        std::vector<lora_factor> entries;
+        for (int rank : ranks) {
+            a.push_back(normals(rank * in, r));
+            b.push_back(normals(out * rank, r));
+            scales.push_back(0.25f * (1 + r.below(8)));
+            da.emplace_back(a.back());
+            db.emplace_back(b.back());
+            entries.push_back({da.back().data, db.back().data, rank, scales.back()});
+            stride = std::max<int64_t>(stride, rank);
+        }
+        for (int64_t i = 0; i < n * per_row; i++) {
+            weights.push_back(r.below(5) == 0 ? 0 : r.normal());
+        }
+        table = device<lora_factor>(entries);
+        dslots = device<int32_t>(slots);
+        dweights = device<float>(weights);
+        low = device<float>(n * per_row * stride);
+    }
+
+    lora_rows rows() const {
+        return {table.data, (int64_t)ranks.size(), dslots.data, dweights.data, per_row, head_dim, low.data, stride};
+    }
+
+    void expected(std::vector<double> &y, const std::vector<float> &x) const {
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t s = i * per_row; s < (i + 1) * per_row && slots[s] >= 0; s++) {
+                int f = slots[s];
+                std::vector<double> low(ranks[f]);
+                for (int k = 0; k < ranks[f]; k++) {
+                    for (int64_t j = 0; j < in; j++) {
+                        low[k] += (double)x[i * in + j] * a[f][k * in + j];
+                    }
+                }
+                for (int64_t o = 0; o < out; o++) {
+                    double sum = 0;
+                    for (int k = 0; k < ranks[f]; k++) {
+                        sum += low[k] * b[f][o * ranks[f] + k];
+                    }
+                    int64_t at = head_dim == 0 ? o : o / head_dim * head_dim + o % head_dim % (head_dim / 2) * 2 + o % head_dim / (head_dim / 2);
+                    y[i * out + at] += (double)weights[s] * scales[f] * sum;
+                }
+            }
+        }
+    }
+};
+
+static void run_low(const batch &b, const float *x, bool rows, int *fault) {
+    if (rows) {
+        launch(lora_low_rows, dim3((b.n + ROWS - 1) / ROWS, (b.stride + WARPS - 1) / WARPS, b.per_row), THREADS, 0, x, b.n, b.in, fault, b.rows());
+    } else {
+        launch(lora_low, dim3(b.stride, b.n, b.per_row), THREADS, 0, x, b.in, fault, b.rows());
+    }
+}
+
+static void run_add(const batch &b, float *y) {
+    int rows = b.n >= 64 ? 16 : 1;
+    launch(lora_add_rows, dim3((b.out + THREADS - 1) / THREADS, (b.n + rows - 1) / rows), THREADS, 0, y, b.n, b.out, rows, b.rows());
+}
+
+static void check(int64_t n, int64_t in, int64_t out, int64_t per_row, int64_t head_dim, std::vector<int> ranks, std::vector<int32_t> slots, random_numbers &r) {
+    batch b(n, in, out, per_row, head_dim, ranks, slots, r);
+    std::vector<float> x = normals(n * in, r);
+    std::vector<float> y0 = normals(n * out, r);
+    std::vector<double> expected(y0.begin(), y0.end());
+    b.expected(expected, x);
+    device<float> dx(x);
+    device<int> fault(std::vector<int>{0});
+    std::vector<float> first;
+    for (bool rows : {false, true}) {
+        device<float> y(y0);
+        CHECK(cudaMemset(b.low.data, 0xff, b.low.count * 4));
+        run_low(b, dx.data, rows, fault.data);
+        run_add(b, y.data);
+        char what[120];
+        snprintf(what, sizeof what, "lora %s, n %d, in %d, out %d, %d a row, head %d", rows ? "rows" : "few", (int)n, (int)in, (int)out, (int)per_row, (int)head_dim);
+        std::vector<float> all = y.host();
+        expect(what, all, expected, 1e-6);
+        failures += !first.empty() && memcmp(first.data(), all.data(), all.size() * 4) != 0 && printf("FAIL %s: other bits than for few rows\n", what);
+        first = all;
+        for (int64_t i = 0; i < n; i++) { /* rows without adapters keep their bits */
+            bool none = true;
+            for (int64_t s = i * per_row; s < (i + 1) * per_row && b.slots[s] >= 0; s++) {
+                none &= b.weights[s] == 0;
+            }
+            failures += none && memcmp(&all[i * out], &y0[i * out], out * 4) != 0 && printf("FAIL %s: row %d has no adapter, but other bits\n", what, (int)i);
+        }
+    }
+    expect_true("lora: no fault", fault.host()[0] == 0);
+}
+
+#ifndef T2L_EMULATE
+static void times() {
+    random_numbers r = {5};
+    printf("\nlora.cu, in = out = 4096\n%5s %9s %5s %9s %9s\n", "n", "adapters", "rank", "low us", "add us");
+    struct { int n, adapters, rank; } cases[] = {{1, 1, 8}, {8, 1, 8}, {8, 8, 8}, {8, 8, 64}, {2048, 1, 8}, {2048, 8, 8}, {2048, 1, 64}};
+    for (auto &c : cases) {
+        std::vector<int32_t> slots;
+        for (int i = 0; i < c.n; i++) {
+            slots.push_back(i * c.adapters / c.n);
+        }
+        batch b(c.n, 4096, 4096, 1, 0, std::vector<int>(c.adapters, c.rank), slots, r);
+        b.weights.assign(c.n, 1);
+        b.dweights = device<float>(b.weights);
+        device<float> x(normals((size_t)c.n * 4096, r)), y(normals((size_t)c.n * 4096, r));
+        device<int> fault(std::vector<int>{0});
+        double low = time_us([&](int) { run_low(b, x.data, c.n > 32, fault.data); });
+        double add = time_us([&](int) { run_add(b, y.data); });
+        printf("%5d %9d %5d %9.2f %9.2f\n", c.n, c.adapters, c.rank, low, add);
+    }
+}
+#endif
+
+int main(int count, char **arguments) {
+    random_numbers r = {11};
+    check(1, 64, 48, 1, 0, {8}, {0}, r);
+    check(3, 131, 70, 1, 0, {3}, {0, -1, 0}, r);
+    check(9, 1100, 300, 2, 0, {8, 17, 1}, {0, -1, 0, 1, 0, 1, 1, 0, -1, -1, 2, 2, 0, -1, 0, -1, 0, -1}, r);
+    check(5, 4096, 64, 1, 16, {8, 16}, {0, 0, 1, 1, 0}, r);
+    check(70, 256, 32, 1, 8, {64}, std::vector<int32_t>(70, 0), r);
+    std::vector<int32_t> skewed(130, 1);
+    skewed[77] = 0;
+    skewed[129] = -1;
+    check(130, 72, 40, 1, 0, {8, 4}, skewed, r);
+#ifndef T2L_EMULATE
+    if (count < 2 || strcmp(arguments[1], "check") != 0) {
+        times();
+    }
+#endif
+    (void)count, (void)arguments;
+    return finish("lora");
+}

@@ -36,6 +36,7 @@ INLINE float lora_dot(const float *b, const float *low, int rank) {
     float sum = 0;
     int k = 0;
     if ((((uintptr_t)b | (uintptr_t)low) & 15) == 0) {
+#pragma unroll 2
         for (; k + 4 <= rank; k += 4) {
             float4 u = *(const float4 *)(b + k);
             float4 v = *(const float4 *)(low + k);
@@ -45,6 +46,7 @@ INLINE float lora_dot(const float *b, const float *low, int rank) {
             sum = fmaf(u.w, v.w, sum);
         }
     }
+#pragma unroll 1
     for (; k < rank; k++) {
         sum = fmaf(b[k], low[k], sum);
     }
@@ -54,6 +56,7 @@ INLINE float lora_dot(const float *b, const float *low, int rank) {
 /* y with all adapters of row i added to its output o, in the order of the list. */
 INLINE float lora_add(float y, const lora_rows &lora, int64_t i, int64_t o) {
     int64_t row = lora_row(o, lora.head_dim);
+#pragma unroll 1
     for (int64_t s = i * lora.per_row; s < (i + 1) * lora.per_row; s++) {
         int slot = lora.slots[s];
         if (slot < 0 || slot >= lora.count) {

@@ -21,6 +21,8 @@
 #undef __shared__
 #undef __forceinline__
 #undef __launch_bounds__
+#undef __grid_constant__
+#define __grid_constant__
 #define __shared__ static
 #define __forceinline__ inline
 #define __launch_bounds__(...)

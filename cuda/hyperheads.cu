@@ -96,7 +96,7 @@ template <int TYPE, int BM, int BN, int WM, int WN> INLINE void heads_body(int64
         heads_body<TYPE, BM, BN, WM, WN>(in, row_bytes, cuts, heads);                                                                     \
     }
 
-HEADS(hyper_heads_bf16_32, T2L_BF16, 32, 128, 32, 32, 4)
+HEADS(hyper_heads_bf16_32, T2L_BF16, 32, 128, 32, 32, 3)
 HEADS(hyper_heads_bf16_128, T2L_BF16, 128, 128, 64, 32, 1)
-HEADS(hyper_heads_f16_32, T2L_F16, 32, 128, 32, 32, 4)
+HEADS(hyper_heads_f16_32, T2L_F16, 32, 128, 32, 32, 3)
 HEADS(hyper_heads_f16_128, T2L_F16, 128, 128, 64, 32, 1)

@@ -1,7 +1,7 @@
 /*
  * y = x w^T + bias for many rows of x, by tiles.
  *
- * f32 weights: in f32 throughout. A thread has TM x TN outputs; tiles of x and w, 16 deep, lie transposed in shared memory, two of
+ * f32 weights: in f32 throughout. A thread has TM x TN outputs; tiles of x and w, BK deep, lie transposed in shared memory, two of
  * each: one is filled while the other is multiplied. 2 flops an element, BM * BN / (BM + BN) / 2 of them for each byte read.
  *
  * Others: on the tensor cores (tiles.cuh).
@@ -11,10 +11,10 @@
 #include "tiles.cuh"
 
 /* Grid: tiles of outputs, tiles of rows of x. */
-template <int BM, int BN, int TM, int TN>
+template <int BM, int BN, int BK, int TM, int TN>
 INLINE void single_body(float *__restrict__ y, const float *__restrict__ x, int64_t n, int64_t in, const float *__restrict__ w, int64_t out,
                         const void *__restrict__ bias, int bias_type) {
-    enum { BK = 16, PAD = 4, COLUMNS = BN / TN, THREADS = BM / TM * COLUMNS, XS = BM * BK / 4 / THREADS, WS = BN * BK / 4 / THREADS };
+    enum { PAD = 4, FOURS = BK / 4, COLUMNS = BN / TN, THREADS = BM / TM * COLUMNS, XS = BM * BK / 4 / THREADS, WS = BN * BK / 4 / THREADS };
     enum { VM = TM < 4 ? TM : 4, VN = TN < 4 ? TN : 4, GM = TM / VM, GN = TN / VN }; /* a thread's rows lie in GM groups of VM */
     static_assert(XS * THREADS * 4 == BM * BK && WS * THREADS * 4 == BN * BK, "a whole number of loads a thread");
     __shared__ __align__(16) float xs[2][BK][BM + PAD];
@@ -26,18 +26,26 @@ INLINE void single_body(float *__restrict__ y, const float *__restrict__ x, int6
     const bool vector_x = vectors(x, in);
     const bool vector_w = vectors(w, in);
     float4 next_x[XS], next_w[WS];
+    const float *from_x[XS], *from_w[WS]; /* four elements of a row each; their column is threadIdx.x % FOURS * 4 */
     float acc[TM][TN] = {};
+    static_assert(THREADS % FOURS == 0, "all of a thread's loads have the same column");
+#pragma unroll
+    for (int i = 0; i < XS; i++) {
+        from_x[i] = x + min(first_row + (threadIdx.x + i * THREADS) / FOURS, n - 1) * in;
+    }
+#pragma unroll
+    for (int i = 0; i < WS; i++) {
+        from_w[i] = w + min(first + (threadIdx.x + i * THREADS) / FOURS, out - 1) * in;
+    }
 
     auto fetch = [&](int64_t k) {
 #pragma unroll
         for (int i = 0; i < XS; i++) {
-            int item = threadIdx.x + i * THREADS;
-            next_x[i] = load4(x + min(first_row + item / 4, n - 1) * in, k + item % 4 * 4, in, vector_x);
+            next_x[i] = load4(from_x[i], k + threadIdx.x % FOURS * 4, in, vector_x);
         }
 #pragma unroll
         for (int i = 0; i < WS; i++) {
-            int item = threadIdx.x + i * THREADS;
-            next_w[i] = load4(w + min(first + item / 4, out - 1) * in, k + item % 4 * 4, in, vector_w);
+            next_w[i] = load4(from_w[i], k + threadIdx.x % FOURS * 4, in, vector_w);
         }
     };
     auto put = [&](int buffer) {
@@ -47,7 +55,7 @@ INLINE void single_body(float *__restrict__ y, const float *__restrict__ x, int6
             const float v[4] = {next_x[i].x, next_x[i].y, next_x[i].z, next_x[i].w};
 #pragma unroll
             for (int c = 0; c < 4; c++) {
-                xs[buffer][item % 4 * 4 + c][item / 4] = v[c];
+                xs[buffer][item % FOURS * 4 + c][item / FOURS] = v[c];
             }
         }
 #pragma unroll
@@ -56,7 +64,7 @@ INLINE void single_body(float *__restrict__ y, const float *__restrict__ x, int6
             const float v[4] = {next_w[i].x, next_w[i].y, next_w[i].z, next_w[i].w};
 #pragma unroll
             for (int c = 0; c < 4; c++) {
-                ws[buffer][item % 4 * 4 + c][item / 4] = v[c];
+                ws[buffer][item % FOURS * 4 + c][item / FOURS] = v[c];
             }
         }
     };
@@ -112,15 +120,15 @@ INLINE void single_body(float *__restrict__ y, const float *__restrict__ x, int6
     }
 }
 
-#define SINGLE(name, BM, BN, TM, TN)                                                                                                      \
+#define SINGLE(name, BM, BN, BK, TM, TN)                                                                                                   \
     extern "C" __global__ void __launch_bounds__(BM / TM *(BN / TN), 2)                                                                   \
         name(float *y, const float *x, int64_t n, int64_t in, const float *w, int64_t out, const void *bias, int bias_type) {             \
-        single_body<BM, BN, TM, TN>(y, x, n, in, w, out, bias, bias_type);                                                                \
+        single_body<BM, BN, BK, TM, TN>(y, x, n, in, w, out, bias, bias_type);                                                                \
     }
 
-SINGLE(linear_tiles_f32_128, 128, 128, 8, 8)
-SINGLE(linear_tiles_f32_64, 64, 64, 4, 4)
-SINGLE(linear_tiles_f32_32, 32, 32, 2, 4)
+SINGLE(linear_tiles_f32_128, 128, 128, 8, 8, 8)
+SINGLE(linear_tiles_f32_64, 64, 64, 16, 4, 4)
+SINGLE(linear_tiles_f32_32, 32, 32, 16, 2, 4)
 
 struct linear_job {
     float *y;

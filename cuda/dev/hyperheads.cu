@@ -58,10 +58,10 @@ struct heads {
         int64_t row_bytes = w[0].row_bytes;
         if (type == T2L_BF16) {
             launch(large ? hyper_heads_bf16_128 : hyper_heads_bf16_32, grid, large ? 256 : 128,
-                   large ? ::tiles<T2L_BF16, 128, 128>::SHARED : ::tiles<T2L_BF16, 32, 128>::SHARED, (int64_t)width, row_bytes, cuts, table);
+                   large ? (int)::tiles<T2L_BF16, 128, 128>::SHARED : (int)::tiles<T2L_BF16, 32, 128>::SHARED, (int64_t)width, row_bytes, cuts, table);
         } else {
             launch(large ? hyper_heads_f16_128 : hyper_heads_f16_32, grid, large ? 256 : 128,
-                   large ? ::tiles<T2L_F16, 128, 128>::SHARED : ::tiles<T2L_F16, 32, 128>::SHARED, (int64_t)width, row_bytes, cuts, table);
+                   large ? (int)::tiles<T2L_F16, 128, 128>::SHARED : (int)::tiles<T2L_F16, 32, 128>::SHARED, (int64_t)width, row_bytes, cuts, table);
         }
     }
 

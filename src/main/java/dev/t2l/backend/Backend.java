@@ -4,6 +4,7 @@ import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * The list of kernels, and memory.
@@ -139,6 +140,21 @@ public interface Backend extends AutoCloseable {
      * f32 of out's shape, or null.
      */
     void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift);
+
+    /**
+     * All heads of a hypernetwork: {@link #linear} of each, then {@link #loraFactor} for each of its cuts.
+     *
+     * @param scratch f32, room for the largest head's output
+     */
+    default void heads(List<Head> heads, Tensor scratch) {
+        for (Head head : heads) {
+            Tensor y = scratch.prefix(head.z().rows(), head.w().rows());
+            linear(y, head.z(), head.w(), head.bias());
+            for (Head.Cut cut : head.cuts()) {
+                loraFactor(cut.out(), y, cut.source(), cut.scale(), cut.shift());
+            }
+        }
+    }
 
     // Attention
 

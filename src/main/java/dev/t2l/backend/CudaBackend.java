@@ -4,6 +4,7 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * The kernels of {@code cuda/} on an NVIDIA GPU of compute capability 8.0 or newer: activations and sums in f32, weights in their
@@ -203,6 +204,13 @@ public final class CudaBackend implements Backend {
     @Override
     public void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift) {
         kernels().products.loraFactor(out, y, source, scale, shift);
+    }
+
+    @Override
+    public void heads(List<Head> heads, Tensor scratch) {
+        if (!kernels().products.heads(heads)) {
+            Backend.super.heads(heads, scratch);
+        }
     }
 
     // Attention

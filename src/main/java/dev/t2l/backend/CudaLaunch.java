@@ -15,7 +15,7 @@ import java.util.Arrays;
 final class CudaLaunch {
     private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
     private static final boolean CHECK = Boolean.getBoolean("t2l.cuda.check");
-    private static final int PARAMETERS = 32;
+    private static final int PARAMETERS = 400;
 
     private final MemorySegment values = Arena.ofAuto().allocate(8 * PARAMETERS, 8);
     private final MemorySegment pointers = Arena.ofAuto().allocate(8 * PARAMETERS, 8);
@@ -42,7 +42,7 @@ final class CudaLaunch {
         return this;
     }
 
-    /** A 64-bit integer, or an address. */
+    /** A 64-bit integer, or an address; several are the fields of a structure of such, if that is the kernel's last parameter. */
     CudaLaunch i64(long value) {
         tensors[count] = null;
         values.set(ValueLayout.JAVA_LONG, 8L * count++, value);

@@ -1,25 +1,76 @@
 package dev.t2l.backend;
 
 import dev.t2l.tensor.Tensor;
+import java.util.List;
 
-/** The products of {@link CudaBackend}: linear, lora, loraFactor. */
+/** The products of {@link CudaBackend}: linear, lora, both in one, and what a hypernetwork's heads make. */
 final class CudaProducts {
+    private static final int THREADS = 256;
+    private static final long MOST_BLOCKS = 4096;
+
+    private final CudaScratch scratch;
+    private final CudaLora lora;
+    private final CudaLinear linear;
+    private final CudaHeads heads;
+    private final CudaFunction cut;
+
     CudaProducts(CudaDevice device) {
+        this.scratch = device.scratch();
+        this.lora = new CudaLora(device);
+        this.linear = new CudaLinear(device, lora);
+        this.heads = new CudaHeads(device);
+        this.cut = device.module("lorafactor").function("lora_factor_cut");
     }
 
     /** {@link Backend#linear}; {@code decoding} picks the kernels for few rows. */
     void linear(Tensor y, Tensor x, Tensor w, Tensor bias, boolean decoding) {
+        if (decoding) {
+            linear.few(y, x, w, bias, null, 0, 0);
+        } else {
+            linear.many(y, x, w, bias);
+        }
     }
 
     /** {@link Backend#lora}. */
     void lora(Tensor y, Tensor x, LoraRows rows) {
+        long stride = CudaLora.stride(rows);
+        if (stride == 0) {
+            return;
+        }
+        synchronized (scratch) {
+            long low = scratch.address(CudaLora.lowBytes(rows, stride));
+            lora.low(x, rows, low, stride);
+            lora.add(y, rows, low, stride);
+        }
     }
 
-    /** {@link Backend#loraLinear}. */
+    /** {@link Backend#loraLinear}; for few rows, the adapters are added where the product's sums are. */
     void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows, boolean decoding) {
+        if (rows == null || !decoding) {
+            linear(y, x, w, bias, decoding);
+            if (rows != null) {
+                lora(y, x, rows);
+            }
+            return;
+        }
+        long stride = CudaLora.stride(rows);
+        synchronized (scratch) {
+            long low = scratch.address(CudaLora.lowBytes(rows, stride));
+            lora.low(x, rows, low, stride);
+            linear.few(y, x, w, bias, rows, low, stride);
+        }
     }
 
     /** {@link Backend#loraFactor}. */
     void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift) {
+        boolean transposed = source.transposed();
+        int blocks = (int) Math.min(MOST_BLOCKS, CudaLinear.ceil(out.elements(), THREADS));
+        cut.args().pointer(out).i64(out.dim(0)).i64(out.dim(transposed ? 2 : 1)).i64(out.dim(transposed ? 1 : 2)).i64(y.address() + 4 * source.start())
+                .i64(source.layerStride()).i64(source.rankStride()).i32(transposed ? 1 : 0).pointer(scale).pointer(shift).run(blocks, 1, 1, THREADS, 0);
+    }
+
+    /** {@link Backend#heads}, if there is one kernel for all of them; else false, and nothing was done. */
+    boolean heads(List<Head> all) {
+        return heads.run(all);
     }
 }

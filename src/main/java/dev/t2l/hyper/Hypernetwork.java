@@ -3,6 +3,7 @@ package dev.t2l.hyper;
 import dev.t2l.backend.Activation;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gate;
+import dev.t2l.backend.Head;
 import dev.t2l.backend.LoraFactor;
 import dev.t2l.backend.Placement;
 import dev.t2l.hyper.HyperActivations.Block;
@@ -207,18 +208,21 @@ public final class Hypernetwork implements AutoCloseable {
     /** Each module's head over its rows of {@code z}, cut into the adapters' A and B. */
     private void heads(HyperActivations acts, HyperRows rows, Tensor z, List<GeneratedLora> adapters) {
         int perModule = rows.perModule();
+        List<Head> heads = new ArrayList<>();
         for (int m = 0; m < rows.modules(); m++) {
             Target t = config.targets().get(m);
-            Tensor y = acts.get("head").prefix(perModule, config.headOut(t));
-            linear(y, z.slice((long) m * perModule, (m + 1L) * perModule), "heads." + t.projection().peftName());
+            String name = "heads." + t.projection().peftName();
+            List<Head.Cut> cuts = new ArrayList<>();
             for (int i = 0; i < adapters.size(); i++) {
                 GeneratedLora adapter = adapters.get(i);
-                HyperHead.factor(backend, adapter.a(t.projection()), y, source(rows, t, i, false),
-                        affine.scale('A', t.projection()), affine.shift('A', t.projection()));
-                HyperHead.factor(backend, adapter.b(t.projection()), y, source(rows, t, i, true),
-                        affine.scale('B', t.projection()), affine.shift('B', t.projection()));
+                cuts.add(new Head.Cut(adapter.a(t.projection()), source(rows, t, i, false),
+                        affine.scale('A', t.projection()), affine.shift('A', t.projection())));
+                cuts.add(new Head.Cut(adapter.b(t.projection()), source(rows, t, i, true),
+                        affine.scale('B', t.projection()), affine.shift('B', t.projection())));
             }
+            heads.add(new Head(z.slice((long) m * perModule, (m + 1L) * perModule), weights.get(name + ".weight"), weights.get(name + ".bias"), cuts));
         }
+        HyperHead.forward(backend, heads, acts.get("head"));
     }
 
     /** Where a description's A or B lies in its module's head output [head rows, H]. */

@@ -1,6 +1,8 @@
 /*
  * Weights for the tensor cores: how each format's staged bytes become the b operand of mma, exactly.
  *
+ * Rows of 16-bit weights start at multiples of 16 bytes, Q4_1 and Q4_K at multiples of 4 (as blocks do), others at even addresses.
+ *
  * A row is staged in shared memory by chunks. Of each 32 elements of a chunk, a lane (t = lane % 4) unpacks eight into four registers:
  * b[0], b[1] for the first mma, b[2], b[3] for the second. Quantised values are small integers, which bf16 holds exactly; their scales
  * are f32 and multiply the sums (f16 weights are a bf16 and what it leaves over: no error, twice the mma). Which eight, and so the order
@@ -124,7 +126,7 @@ template <> struct format<T2L_Q4_1> {
         *m = -half_at(row + s * 20 + 2);
     }
     static __device__ __forceinline__ void unpack(const uint8_t *row, int, int j, int t, uint32_t *b) {
-        uint32_t q = word2(row + j * 20 + 4 + t * 4);
+        uint32_t q = word(row + j * 20 + 4 + t * 4);
         unpack_nibbles<0, 0>(q, b);
         unpack_nibbles<4, 0>(q, b + 2);
     }
@@ -162,11 +164,11 @@ template <> struct format<T2L_Q4_K> {
     static __device__ __forceinline__ void unpack(const uint8_t *row, int, int j, int t, uint32_t *b) {
         const uint8_t *q = row + 16 + j / 2 * 32 + t * 4;
         if (j % 2 == 0) {
-            unpack_nibbles<0, 0>(word2(q), b);
-            unpack_nibbles<0, 0>(word2(q + 16), b + 2);
+            unpack_nibbles<0, 0>(word(q), b);
+            unpack_nibbles<0, 0>(word(q + 16), b + 2);
         } else {
-            unpack_nibbles<4, 0>(word2(q), b);
-            unpack_nibbles<4, 0>(word2(q + 16), b + 2);
+            unpack_nibbles<4, 0>(word(q), b);
+            unpack_nibbles<4, 0>(word(q + 16), b + 2);
         }
     }
 };

@@ -90,10 +90,10 @@ template <int TYPE, int BM, int BN, int WM, int WN> INLINE void heads_body(int64
     tensor_tile<TYPE, BM, BN, WM, WN>(job, cut.z, first_row, (int64_t)(blockIdx.x - cut.first_tile) * BN, cut.rows, in, job.size);
 }
 
-#define HEADS(name, TYPE, BM, BN, WM, WN, BLOCKS)                                                                                         \
-    extern "C" __global__ void __launch_bounds__(BM / WM *(BN / WN) * WARP, BLOCKS)                                                       \
-        name(int64_t in, int64_t row_bytes, int cuts, const __grid_constant__ head_cuts heads) {                                          \
-        heads_body<TYPE, BM, BN, WM, WN>(in, row_bytes, cuts, heads);                                                                     \
+#define HEADS(name, TYPE, BM, BN, WM, WN, BLOCKS)                                                                                           \
+    extern "C" __global__ void __launch_bounds__(BM / WM *(BN / WN) * WARP, BLOCKS)                                                         \
+        name(int64_t in, int64_t row_bytes, int cuts, const __grid_constant__ head_cuts heads) {                                            \
+        heads_body<TYPE, BM, BN, WM, WN>(in, row_bytes, cuts, heads);                                                                       \
     }
 
 HEADS(hyper_heads_bf16_32, T2L_BF16, 32, 128, 32, 32, 3)

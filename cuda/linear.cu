@@ -277,11 +277,11 @@ INLINE void linear_body(float *__restrict__ y, const float *__restrict__ x, int6
     }
 }
 
-#define LINEAR(name, TYPE, TILES)                                                                                                         \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2)                                                                              \
-        name(float *y, const float *x, int64_t n, int64_t in, const uint8_t *w, int64_t row_bytes, int64_t out, const void *bias,         \
-             int bias_type, int group, int panel, lora_rows lora) {                                                                                  \
-        linear_body<TYPE, TILES>(y, x, n, in, w, row_bytes, out, bias, bias_type, group, panel, lora);                                           \
+#define LINEAR(name, TYPE, TILES)                                                                                                           \
+    extern "C" __global__ void __launch_bounds__(THREADS, 2)                                                                                \
+        name(float *y, const float *x, int64_t n, int64_t in, const uint8_t *w, int64_t row_bytes, int64_t out, const void *bias,           \
+             int bias_type, int group, int panel, lora_rows lora) {                                                                         \
+        linear_body<TYPE, TILES>(y, x, n, in, w, row_bytes, out, bias, bias_type, group, panel, lora);                                      \
     }
 
 LINEAR(linear_f16_1, T2L_F16, 1)
@@ -369,10 +369,10 @@ INLINE void plain_body(float *__restrict__ y, const float *__restrict__ x, int64
     }
 }
 
-#define PLAIN(name, TYPE, N, VECTOR)                                                                                                      \
+#define PLAIN(name, TYPE, N, VECTOR)                                                                                                        \
     extern "C" __global__ void __launch_bounds__(THREADS) name(float *y, const float *x, int64_t n, int64_t in, const void *w, int64_t out, \
-                                                               const void *bias, int bias_type, lora_rows lora) {                         \
-        plain_body<TYPE, N, VECTOR>(y, x, n, in, w, out, bias, bias_type, lora);                                                          \
+                                                               const void *bias, int bias_type, lora_rows lora) {                           \
+        plain_body<TYPE, N, VECTOR>(y, x, n, in, w, out, bias, bias_type, lora);                                                            \
     }
 
 PLAIN(linear_f32_1, T2L_F32, 1, true)

@@ -120,10 +120,10 @@ INLINE void single_body(float *__restrict__ y, const float *__restrict__ x, int6
     }
 }
 
-#define SINGLE(name, BM, BN, BK, TM, TN)                                                                                                   \
+#define SINGLE(name, BM, BN, BK, TM, TN)                                                                                                  \
     extern "C" __global__ void __launch_bounds__(BM / TM *(BN / TN), 2)                                                                   \
         name(float *y, const float *x, int64_t n, int64_t in, const float *w, int64_t out, const void *bias, int bias_type) {             \
-        single_body<BM, BN, BK, TM, TN>(y, x, n, in, w, out, bias, bias_type);                                                                \
+        single_body<BM, BN, BK, TM, TN>(y, x, n, in, w, out, bias, bias_type);                                                            \
     }
 
 SINGLE(linear_tiles_f32_128, 128, 128, 8, 8, 8)
@@ -159,7 +159,7 @@ struct linear_job {
 
 /* Grid: tiles of outputs, tiles of rows of x. */
 #define TENSOR(name, TYPE, BM, BN, WM, WN)                                                                                                \
-    extern "C" __global__ void __launch_bounds__(BM / WM *(BN / WN) * WARP, BM == 128 ? 1 : 4)                                                            \
+    extern "C" __global__ void __launch_bounds__(BM / WM *(BN / WN) * WARP, BM == 128 ? 1 : 4)                                            \
         name(float *y, const float *x, int64_t n, int64_t in, const uint8_t *w, int64_t row_bytes, int64_t out, const void *bias,         \
              int bias_type) {                                                                                                             \
         linear_job job = {y, w, row_bytes, out, bias, bias_type};                                                                         \

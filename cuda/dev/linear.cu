@@ -139,8 +139,8 @@ static void times() {
             }
             weights pattern(type, 64, in, r, false);
             int64_t bytes = out * pattern.row_bytes;
-            int copies = (int)std::max<int64_t>(2, (400 << 20) / bytes);
-            copies = std::min(copies, 24);
+            int copies = (int)std::min<int64_t>(96, std::max<int64_t>(2, (400 << 20) / bytes));
+            int inner = std::max(24, copies);
             std::vector<device<uint8_t>> w;
             for (int c = 0; c < copies; c++) {
                 w.emplace_back(bytes);
@@ -160,11 +160,11 @@ static void times() {
                     show(0, time_us([&](int c) {
                              launch(plain_of(type, true, n), dim3((out + 3) / 4), THREADS, 0, y.data, x.data, (int64_t)n, in, w[c % copies].data, out,
                                     (const void *)nullptr, 0, lora_rows());
-                         }));
+                         }, inner));
                 }
                 for (const thin &k : THINS) {
                     if (k.type == type) {
-                        show(k.tiles, time_us([&](int c) { run_thin(k, y.data, x.data, n, w[c % copies].data, pattern.row_bytes, in, out, nullptr, 0, lora_rows()); }));
+                        show(k.tiles, time_us([&](int c) { run_thin(k, y.data, x.data, n, w[c % copies].data, pattern.row_bytes, in, out, nullptr, 0, lora_rows()); }, inner));
                     }
                 }
             }

@@ -3,6 +3,7 @@ package dev.t2l.backend;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -55,7 +56,7 @@ final class CudaHeads {
             LoraFactor b = cut.source();
             return cut.scale() == first.scale() && cut.shift() == first.shift() && a.transposed() == b.transposed() && a.layerStride() == b.layerStride()
                     && a.rankStride() == b.rankStride() && b.start() == a.start() + rows() * head.w().rows()
-                    && java.util.Arrays.equals(first.out().shape(), cut.out().shape());
+                    && Arrays.equals(first.out().shape(), cut.out().shape());
         }
 
         boolean isColumns() {

@@ -24,6 +24,7 @@ final class CudaLinear {
 
     private final CudaDevice device;
     private final CudaLora lora;
+    private final CudaDense dense; // null: our own tiles
     private final ThinProduct[][] thin = new ThinProduct[NAMES.length][]; // most tiles first
     private final CudaFunction[] plain = new CudaFunction[4];             // 1, 2, 4, 8 rows
     private final CudaFunction[] any = new CudaFunction[FIRST_QUANTISED];
@@ -32,6 +33,7 @@ final class CudaLinear {
     CudaLinear(CudaDevice device, CudaLora lora) {
         this.device = device;
         this.lora = lora;
+        this.dense = CudaDense.wanted(device);
         CudaModule few = device.module("linear");
         CudaModule many = device.module("lineartiles");
         for (int i = 0; i < plain.length; i++) {
@@ -133,6 +135,13 @@ final class CudaLinear {
             few(y, x, w, bias, null, 0, 0);
             return;
         }
+        if (n == 0) {
+            return;
+        }
+        if (dense != null && dense.takes(type, w, y)) {
+            dense.product(type, y, x, w, bias);
+            return;
+        }
         Tile tile = null;
         for (Tile candidate : tiles[type]) {
             tile = candidate;
@@ -159,8 +168,11 @@ final class CudaLinear {
 
     private static int type(Tensor w) {
         int code = CudaBackend.code(w.dtype());
-        if (code < 0 || w.address() % 2 != 0) {
-            throw new IllegalArgumentException("linear: no CUDA kernel reads " + w + (code < 0 ? "; HINT: place() turns such weights into f32" : " at an odd address"));
+        if (code < 0) {
+            throw new IllegalArgumentException("linear: no CUDA kernel reads " + w + "; HINT: place() turns such weights into f32");
+        }
+        if (w.address() % (w.dtype().blockBytes() % 4 == 0 ? 4 : 2) != 0) {
+            throw new IllegalArgumentException("linear: " + w + " lies at address " + w.address() + ", which is no multiple of what its blocks are read by");
         }
         return code;
     }

@@ -94,7 +94,7 @@ public final class CpuBackend extends HostBackend {
 
     @Override
     public void gather(Tensor out, long column, Tensor table, Tensor ids, float scale) {
-        int type = code(table.dtype());
+        int type = KernelTypes.code(table.dtype());
         if (type < 0) {
             gatherUnpacked(out, column, table, ids, scale);
             return;
@@ -194,7 +194,7 @@ public final class CpuBackend extends HostBackend {
         Tensor w = plain(weight);
         int result;
         try {
-            result = (int) CpuKernels.RMS_NORM.invokeExact(engine(), out.address(), x.address(), x.rows(), x.cols(), w.address(), code(w.dtype()), eps, weightOffset);
+            result = (int) CpuKernels.RMS_NORM.invokeExact(engine(), out.address(), x.address(), x.rows(), x.cols(), w.address(), KernelTypes.code(w.dtype()), eps, weightOffset);
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -207,8 +207,8 @@ public final class CpuBackend extends HostBackend {
         Tensor b = plain(bias);
         int result;
         try {
-            result = (int) CpuKernels.LAYER_NORM.invokeExact(engine(), out.address(), x.address(), x.rows(), x.cols(), w.address(), code(w.dtype()),
-                    b.address(), code(b.dtype()), eps);
+            result = (int) CpuKernels.LAYER_NORM.invokeExact(engine(), out.address(), x.address(), x.rows(), x.cols(), w.address(), KernelTypes.code(w.dtype()),
+                    b.address(), KernelTypes.code(b.dtype()), eps);
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -231,7 +231,7 @@ public final class CpuBackend extends HostBackend {
     @Override
     public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
         Tensor b = bias == null ? null : plain(bias);
-        if (code(w.dtype()) >= 0) {
+        if (KernelTypes.code(w.dtype()) >= 0) {
             linear(y, 0, x, w, b);
             return;
         }
@@ -255,7 +255,7 @@ public final class CpuBackend extends HostBackend {
         int result;
         try {
             result = (int) CpuKernels.LINEAR.invokeExact(engine(), y.address() + 4 * from, y.cols(), x.address(), x.rows(), w.cols(), w.address(),
-                    code(w.dtype()), w.rows(), bias == null ? 0L : bias.address(), bias == null ? 0 : code(bias.dtype()));
+                    KernelTypes.code(w.dtype()), w.rows(), bias == null ? 0L : bias.address(), bias == null ? 0 : KernelTypes.code(bias.dtype()));
         } catch (Throwable t) {
             throw unexpected(t);
         }
@@ -323,21 +323,6 @@ public final class CpuBackend extends HostBackend {
             throw unexpected(t);
         }
         finish("attention", result, out, q, k, v, ranges);
-    }
-
-    /** The number of a type in {@code t2l.h}; -1 if the kernels do not read it. */
-    private static int code(DType type) {
-        return switch (type) {
-            case F32 -> 0;
-            case F16 -> 1;
-            case BF16 -> 2;
-            case Q4_0 -> 3;
-            case Q4_1 -> 4;
-            case Q8_0 -> 5;
-            case Q4_K -> 6;
-            case Q6_K -> 7;
-            default -> -1;
-        };
     }
 
     /** A norm's weight or a bias, in a type that the kernels read element by element. */

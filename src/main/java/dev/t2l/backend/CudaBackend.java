@@ -1,6 +1,5 @@
 package dev.t2l.backend;
 
-import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -248,25 +247,10 @@ public final class CudaBackend implements Backend {
     }
 
     private static int type(String kernel, Tensor weight) {
-        int code = code(weight.dtype());
+        int code = KernelTypes.code(weight.dtype());
         if (code < 0) {
             throw new IllegalArgumentException(kernel + ": no CUDA kernel reads " + weight + "; HINT: place() turns such weights into f32");
         }
         return code;
-    }
-
-    /** The number of a type in {@code cuda/common.cuh}; -1 if the kernels do not read it. */
-    static int code(DType type) {
-        return switch (type) {
-            case F32 -> 0;
-            case F16 -> 1;
-            case BF16 -> 2;
-            case Q4_0 -> 3;
-            case Q4_1 -> 4;
-            case Q8_0 -> 5;
-            case Q4_K -> 6;
-            case Q6_K -> 7;
-            default -> -1;
-        };
     }
 }

@@ -13,7 +13,7 @@ final class CudaDense {
     private static final int THREADS = 256;
     private static final int EACH = 8;
     private static final long MOST_BLOCKS = 8192;
-    private static final int BF16 = CudaBackend.code(DType.BF16);
+    private static final int BF16 = KernelTypes.code(DType.BF16);
 
     private final CudaScratch scratch;
     private final CudaBlasLt library;
@@ -28,7 +28,7 @@ final class CudaDense {
         rounding = module.function("convert_f32");
         addBias = module.function("add_bias");
         for (DType type : new DType[] {DType.Q4_0, DType.Q4_1, DType.Q8_0, DType.Q4_K, DType.Q6_K}) {
-            conversions[CudaBackend.code(type)] = module.function("convert_" + type.name().toLowerCase(Locale.ROOT));
+            conversions[KernelTypes.code(type)] = module.function("convert_" + type.name().toLowerCase(Locale.ROOT));
         }
     }
 

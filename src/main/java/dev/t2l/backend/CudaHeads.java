@@ -75,7 +75,7 @@ final class CudaHeads {
         this.device = device;
         CudaModule module = device.module("hyperheads");
         for (DType type : new DType[] {DType.F16, DType.BF16}) {
-            int code = CudaBackend.code(type);
+            int code = KernelTypes.code(type);
             String name = "hyper_heads_" + (type == DType.F16 ? "f16_" : "bf16_");
             shared[code] = new int[] {CudaLinear.tensorBytes(code, FEW_ROWS, COLUMNS), CudaLinear.tensorBytes(code, MANY_ROWS, COLUMNS)};
             kernels[code] = new CudaFunction[] {module.function(name + FEW_ROWS).maxShared(shared[code][0]), module.function(name + MANY_ROWS).maxShared(shared[code][1])};
@@ -134,7 +134,7 @@ final class CudaHeads {
 
     private void launch(List<Part> parts) {
         Tensor w = parts.getFirst().head().w();
-        int type = CudaBackend.code(w.dtype());
+        int type = KernelTypes.code(w.dtype());
         long rows = parts.stream().mapToLong(Part::rows).max().orElseThrow();
         int large = rows > FEW_ROWS && shared[type][1] <= device.sharedPerBlock() ? 1 : 0;
         CudaLaunch launch = kernels[type][large].args().i64(w.cols()).i64(w.dtype().bytes(w.cols())).i32(parts.size());

@@ -67,7 +67,7 @@ final class CudaLinear {
 
     /** Shared memory of a tile of {@code cuda/tiles.cuh}. */
     static int tensorBytes(int type, int rows, int outputs) {
-        int parts = type == CudaBackend.code(DType.BF16) ? 1 : 2;
+        int parts = type == KernelTypes.code(DType.BF16) ? 1 : 2;
         return 2 * 80 * (2 * rows + parts * outputs);
     }
 
@@ -167,7 +167,7 @@ final class CudaLinear {
     }
 
     private static int type(Tensor w) {
-        int code = CudaBackend.code(w.dtype());
+        int code = KernelTypes.code(w.dtype());
         if (code < 0) {
             throw new IllegalArgumentException("linear: no CUDA kernel reads " + w + "; HINT: place() turns such weights into f32");
         }
@@ -179,7 +179,7 @@ final class CudaLinear {
 
     /** A bias is read element by element. */
     static int biasType(Tensor bias) {
-        int code = bias == null ? F32 : CudaBackend.code(bias.dtype());
+        int code = bias == null ? F32 : KernelTypes.code(bias.dtype());
         if (code < 0 || code >= FIRST_QUANTISED) {
             throw new IllegalArgumentException("linear: a bias must be F32, F16 or BF16, is " + bias);
         }

@@ -43,7 +43,7 @@ final class CudaSlabs implements Placement {
         if (!host.onHost()) {
             return host; // on the device already
         }
-        boolean asItIs = CudaBackend.code(host.dtype()) >= 0 || host.dtype() == DType.I32;
+        boolean asItIs = KernelTypes.code(host.dtype()) >= 0 || host.dtype() == DType.I32;
         DType type = asItIs ? host.dtype() : DType.F32;
         Tensor placed = room(type, host.shape());
         if (asItIs) {

@@ -79,36 +79,26 @@ final class HyperArgs {
     }
 
     boolean flag(String key) {
-        Object value = values.get(key);
-        if (value == null) {
-            return false;
-        }
-        if (value instanceof Boolean flag) {
-            return flag;
-        }
-        throw problem(key, "true or false", value);
+        return typed(key, Boolean.class, false, "true or false");
     }
 
     int integer(String key, int missing) {
-        Object value = values.get(key);
-        if (value == null) {
-            return missing;
-        }
-        if (value instanceof Integer number) {
-            return number;
-        }
-        throw problem(key, "an integer of at most 32 bits", value);
+        return typed(key, Integer.class, missing, "an integer of at most 32 bits");
     }
 
     double number(String key, double missing) {
+        return typed(key, Number.class, missing, "a number").doubleValue();
+    }
+
+    private <T> T typed(String key, Class<T> type, T missing, String wanted) {
         Object value = values.get(key);
         if (value == null) {
             return missing;
         }
-        if (value instanceof Number number) {
-            return number.doubleValue();
+        if (type.isInstance(value)) {
+            return type.cast(value);
         }
-        throw problem(key, "a number", value);
+        throw problem(key, wanted, value);
     }
 
     /** Empty where missing, null or "". */

@@ -1,13 +1,11 @@
 package dev.t2l.model;
 
 import dev.t2l.backend.Backend;
-import dev.t2l.backend.Placement;
 import dev.t2l.io.Gguf;
 import dev.t2l.io.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.function.BiFunction;
 
 /** Encoders on disk: which kind a Hugging Face folder or a GGUF file holds, and how it becomes one of ours. */
 final class EncoderLoader {
@@ -28,7 +26,7 @@ final class EncoderLoader {
             case "bert" -> {
                 BertConfig config = BertConfig.of(json);
                 SafeTensors file = SafeTensors.open(folder);
-                yield guarded(backend, file::close, (placement, release) -> {
+                yield Placed.model(backend, file::close, (placement, release) -> {
                     var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "bert.", placement);
                     return new BertEncoder(backend, config, BertWeights.of(tensors, config), release);
                 });
@@ -36,7 +34,7 @@ final class EncoderLoader {
             case "new" -> {
                 GteConfig config = GteConfig.of(json);
                 SafeTensors file = SafeTensors.open(folder);
-                yield guarded(backend, file::close, (placement, release) -> {
+                yield Placed.model(backend, file::close, (placement, release) -> {
                     var tensors = ModelTensors.ofHuggingFace(folder, file.weights().tensors(), "new.", placement);
                     return new GteEncoder(backend, config, GteWeights.of(tensors, config), release);
                 });
@@ -47,7 +45,7 @@ final class EncoderLoader {
 
     private static Encoder fromGguf(Path path, Backend backend) {
         Gguf file = Gguf.open(path);
-        return guarded(backend, file::close, (placement, release) -> {
+        return Placed.model(backend, file::close, (placement, release) -> {
             if (!file.string("general.architecture").equals("bert")) {
                 throw file.problem("general.architecture", "wanted an encoder, 'bert', found '" + file.string("general.architecture") + "'");
             }
@@ -55,20 +53,5 @@ final class EncoderLoader {
             var tensors = new ModelTensors(path, file.weights().tensors(), GgufBert.NAMES, placement);
             return new BertEncoder(backend, config, BertWeights.of(tensors, config), release);
         });
-    }
-
-    /** Closes the file, and frees what was placed of it, with the encoder, or at once if none was made. */
-    private static Encoder guarded(Backend backend, Runnable closeFile, BiFunction<Placement, Runnable, Encoder> make) {
-        Placement placement = backend.placement();
-        Runnable release = () -> {
-            placement.close();
-            closeFile.run();
-        };
-        try {
-            return make.apply(placement, release);
-        } catch (RuntimeException e) {
-            release.run();
-            throw e;
-        }
     }
 }

@@ -1,0 +1,24 @@
+package dev.t2l.backend;
+
+import dev.t2l.tensor.DType;
+
+/** The types that native kernels read as stored, by their numbers in {@code native/t2l.h} and {@code cuda/common.cuh}. */
+final class KernelTypes {
+    private KernelTypes() {
+    }
+
+    /** The number of a type; -1 if the kernels do not read it. */
+    static int code(DType type) {
+        return switch (type) {
+            case F32 -> 0;
+            case F16 -> 1;
+            case BF16 -> 2;
+            case Q4_0 -> 3;
+            case Q4_1 -> 4;
+            case Q8_0 -> 5;
+            case Q4_K -> 6;
+            case Q6_K -> 7;
+            default -> -1;
+        };
+    }
+}

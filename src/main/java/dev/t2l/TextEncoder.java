@@ -122,6 +122,15 @@ public final class TextEncoder implements AutoCloseable {
         }
     }
 
+    /** {@link #taskEmbeddings(List)} on the host, [descriptions][width()]. */
+    public float[][] embedTasks(List<String> descriptions) {
+        try (Memory memory = backend.allocate(4L * Math.max(1, descriptions.size()) * width())) {
+            Tensor out = Tensor.of(DType.F32, memory.segment(), descriptions.size(), width());
+            taskEmbeddings(descriptions, out);
+            return download(out);
+        }
+    }
+
     /**
      * Task embeddings for a hypernetwork: the descriptions formatted as in training ({@link DescriptionFormat}), encoded, scaled to
      * length sqrt(E).

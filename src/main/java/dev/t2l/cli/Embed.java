@@ -2,13 +2,9 @@ package dev.t2l.cli;
 
 import dev.t2l.TextEncoder;
 import dev.t2l.backend.Backend;
-import dev.t2l.tensor.Tensor;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,7 +54,7 @@ final class Embed implements Callable<Integer> {
             List<Embedding> embeddings = new ArrayList<>();
             for (int from = 0; from < all.size(); from += BATCH) {
                 List<String> batch = all.subList(from, Math.min(all.size(), from + BATCH));
-                float[][] vectors = task ? taskVectors(model, open, batch) : model.embed(batch);
+                float[][] vectors = task ? model.embedTasks(batch) : model.embed(batch);
                 for (int i = 0; i < vectors.length; i++) {
                     embeddings.add(new Embedding(batch.get(i), vectors[i]));
                 }
@@ -72,19 +68,6 @@ final class Embed implements Callable<Integer> {
     private static List<String> lines() throws IOException {
         var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         return in.readAllLines();
-    }
-
-    private static float[][] taskVectors(TextEncoder model, Backend backend, List<String> batch) {
-        try (Arena arena = Arena.ofConfined()) {
-            Tensor embeddings = model.taskEmbeddings(batch);
-            MemorySegment host = arena.allocate(embeddings.bytes(), 64);
-            backend.download(host, embeddings);
-            float[][] rows = new float[batch.size()][model.width()];
-            for (int i = 0; i < rows.length; i++) {
-                MemorySegment.copy(host, ValueLayout.JAVA_FLOAT, 4L * i * model.width(), rows[i], 0, model.width());
-            }
-            return rows;
-        }
     }
 
     private static String text(Vectors vectors) {

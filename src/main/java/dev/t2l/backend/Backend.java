@@ -47,6 +47,14 @@ public interface Backend extends AutoCloseable {
         return this;
     }
 
+    /**
+     * This backend with products made for many rows, as prefill and training have them: where weights are bf16, activations may be rounded to
+     * bf16, too, as other frameworks run such models. Otherwise as {@link #decoding()}.
+     */
+    default Backend prefilling() {
+        return this;
+    }
+
     // Memory
 
     /** Zeroed memory, aligned to 64 bytes. */
@@ -77,6 +85,39 @@ public interface Backend extends AutoCloseable {
 
     /** {@link Placement#place} for small tensors that may live as long as the backend. */
     Tensor place(Tensor host);
+
+    // Order of work
+
+    /**
+     * Gives the calling thread a queue of its own, until it closes the lane: its work waits for everything that was handed over before,
+     * and runs beside what other threads hand over. On the host a call is done when it returns, and there is nothing to open.
+     */
+    default Lane lane() {
+        return () -> { };
+    }
+
+    /**
+     * Prepares work that will be handed over many times. It calls kernels and {@link #upload}s from {@link #pinned} memory, on the same
+     * tensors every time; what these hold may change. It neither allocates nor downloads. A backend may run it once by itself
+     * and replay what it saw.
+     */
+    default Recording record(Runnable work) {
+        return new Recording() {
+            @Override
+            public void run() {
+                work.run();
+            }
+
+            @Override
+            public void close() {
+            }
+        };
+    }
+
+    /** Zeroed host memory that the device reads and writes, too: inputs and results of a {@link #record}ed pass. */
+    default Memory pinned(long bytes) {
+        return allocate(bytes);
+    }
 
     // Rows
 
@@ -111,6 +152,12 @@ public interface Backend extends AutoCloseable {
     /** {@code out = (x - mean) / sqrt(var + eps) * weight + bias}, biased variance; x f32 [n, d]; out may be x. */
     void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps);
 
+    /** {@code x = layerNorm(x + branch)}; f32 [n, d] both. */
+    default void addLayerNorm(Tensor x, Tensor branch, Tensor weight, Tensor bias, float eps) {
+        add(x, branch, 1);
+        layerNorm(x, x, weight, bias, eps);
+    }
+
     /** {@code x[i, :] = x[i, :] / max(|x[i, :]|_2, 1e-12) * scale}, f32 [n, d]. */
     void l2Normalise(Tensor x, float scale);
 
@@ -130,6 +177,55 @@ public interface Backend extends AutoCloseable {
         linear(y, x, w, bias);
         if (rows != null) {
             lora(y, x, rows);
+        }
+    }
+
+    /** All products of one input: {@link #loraLinear} of each. */
+    default void products(Tensor x, List<Product> products) {
+        for (int i = 0; i < products.size(); i++) {
+            Product p = products.get(i);
+            loraLinear(p.y(), x, p.w(), p.bias(), p.lora());
+        }
+    }
+
+    /**
+     * {@link #products} of {@code rmsNorm(x)}.
+     *
+     * @param h scratch of x's shape, undefined afterwards
+     */
+    default void normedProducts(Tensor h, Tensor x, Norm norm, List<Product> products) {
+        rmsNorm(h, x, norm.weight(), norm.eps(), norm.weightOffset());
+        products(h, products);
+    }
+
+    /**
+     * {@code gate.y = f(gate product) * up product}, of {@code rmsNorm(x)}, or of x if norm is null.
+     *
+     * @param h scratch of x's shape, undefined afterwards; null if norm is; up.y is undefined afterwards, too
+     */
+    default void gatedProduct(Tensor h, Tensor x, Norm norm, Product gate, Product up, Activation f) {
+        Tensor in = x;
+        if (norm != null) {
+            rmsNorm(h, x, norm.weight(), norm.eps(), norm.weightOffset());
+            in = h;
+        }
+        loraLinear(gate.y(), in, gate.w(), gate.bias(), gate.lora());
+        loraLinear(up.y(), in, up.w(), up.bias(), up.lora());
+        gated(gate.y(), gate.y(), up.y(), f);
+    }
+
+    /** {@code x += product of in}; x f32 [n, out]; product.y is scratch, undefined afterwards. */
+    default void addProduct(Tensor x, Tensor in, Product product) {
+        loraLinear(product.y(), in, product.w(), product.bias(), product.lora());
+        add(x, product.y(), 1);
+    }
+
+    /** {@code y = f(x w^T + bias)}, plus {@code residual} (f32 of y's shape) unless that is null; y is neither x nor residual. */
+    default void activatedLinear(Tensor y, Tensor x, Tensor w, Tensor bias, Activation f, Tensor residual) {
+        linear(y, x, w, bias);
+        activation(y, y, f);
+        if (residual != null) {
+            add(y, residual, 1);
         }
     }
 
@@ -169,6 +265,17 @@ public interface Backend extends AutoCloseable {
      * x f32 [n, heads * 2h], angles f32 [n, 2h].
      */
     void rope(Tensor x, Tensor angles, boolean interleaved);
+
+    /**
+     * {@link #rope} of q and k, then k and v into the cache: {@code keys[index[i], :] = k[i, :]}, and values as keys; k is undefined
+     * afterwards. q f32 [n, heads * 2h], k, v f32 [n, kvHeads * 2h], keys, values f32 [N, kvHeads * 2h], index i32 [n] without repeats.
+     */
+    default void ropeStore(Tensor q, Tensor k, Tensor v, Tensor angles, boolean interleaved, Tensor keys, Tensor values, Tensor index) {
+        rope(q, angles, interleaved);
+        rope(k, angles, interleaved);
+        scatter(keys, k, index);
+        scatter(values, v, index);
+    }
 
     /**
      * Row i attends to rows {@code [max(ranges[i,0], ranges[i,1] - spec.window), ranges[i,1])} of k and v:

@@ -6,18 +6,13 @@ import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
 
-/**
- * Every intermediate of one pass under its own name, in one allocation. Nothing is overwritten by a later step (but the heads'
- * output, which a backward pass does not need), so the same table serves training.
- */
+/** Every intermediate of one pass under its own name, in one allocation; nothing but the heads' output is overwritten by a later step. */
 final class HyperActivations implements AutoCloseable {
     /** Intermediates of {@code silu(down(silu(up(norm(x)))))}; D is the latent width. */
     record Block(
             Tensor norm,  // [rows, D]; null for the mixer
-            Tensor up,    // [rows, 4D]
             Tensor act,   // [rows, 4D]
-            Tensor down,  // [rows, D], or [rows, head_in] for mlp3
-            Tensor out) { // as down
+            Tensor out) { // [rows, D], or [rows, head_in] for mlp3
     }
 
     private final Weights tensors;
@@ -88,9 +83,7 @@ final class HyperActivations implements AutoCloseable {
         if (normed) {
             f32(table, name + ".norm", rows, d);
         }
-        f32(table, name + ".up", rows, 4 * d);
         f32(table, name + ".act", rows, 4 * d);
-        f32(table, name + ".down", rows, out);
         f32(table, name + ".out", rows, out);
     }
 
@@ -142,7 +135,7 @@ final class HyperActivations implements AutoCloseable {
 
     Block block(String name) {
         Tensor norm = tensors.has(name + ".norm") ? get(name + ".norm") : null;
-        return new Block(norm, get(name + ".up"), get(name + ".act"), get(name + ".down"), get(name + ".out"));
+        return new Block(norm, get(name + ".act"), get(name + ".out"));
     }
 
     @Override

@@ -9,12 +9,12 @@ import dev.t2l.backend.Placement;
 import dev.t2l.hyper.HyperActivations.Block;
 import dev.t2l.hyper.HyperConfig.Target;
 import dev.t2l.hyper.HyperParameters.Parameter;
-import dev.t2l.ops.Activate;
 import dev.t2l.ops.Add;
 import dev.t2l.ops.Embedding;
 import dev.t2l.ops.HyperHead;
 import dev.t2l.ops.LayerNorm;
 import dev.t2l.ops.Linear;
+import dev.t2l.ops.Products;
 import dev.t2l.ops.Rope;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -132,7 +132,7 @@ public final class Hypernetwork implements AutoCloseable {
         }
         Block mlp3 = acts.block("mlp3");
         norm(mlp3.norm(), x, "mlp3.0");
-        return feedForward(mlp3, mlp3.norm(), "mlp3");
+        return feedForward(mlp3, mlp3.norm(), "mlp3", null);
     }
 
     /** Task, depth and type side by side: [sites, D]. */
@@ -160,7 +160,7 @@ public final class Hypernetwork implements AutoCloseable {
     }
 
     private Tensor mixer(HyperActivations acts, Tensor phi) {
-        return feedForward(acts.block("mixer"), phi, "mixer");
+        return feedForward(acts.block("mixer"), phi, "mixer", null);
     }
 
     /** Sites to branches: {@code x + LayerNorm(out_emb[module][A or B])}. */
@@ -241,18 +241,18 @@ public final class Hypernetwork implements AutoCloseable {
     /** {@code x + feedForward(LayerNorm(x))}. */
     private Tensor residual(Block block, Tensor x, String name) {
         norm(block.norm(), x, name + ".0");
-        feedForward(block, block.norm(), name);
-        Add.forward(backend, block.out(), x, 1);
+        return feedForward(block, block.norm(), name, x);
+    }
+
+    /** {@code silu(down(silu(up(x))))}, plus {@code residual} unless that is null. */
+    private Tensor feedForward(Block block, Tensor x, String name, Tensor residual) {
+        activated(block.act(), x, name + ".1", null);
+        activated(block.out(), block.act(), name + ".4", residual);
         return block.out();
     }
 
-    /** {@code silu(down(silu(up(x))))}. */
-    private Tensor feedForward(Block block, Tensor x, String name) {
-        linear(block.up(), x, name + ".1");
-        Activate.forward(backend, block.act(), block.up(), Activation.SILU);
-        linear(block.down(), block.act(), name + ".4");
-        Activate.forward(backend, block.out(), block.down(), Activation.SILU);
-        return block.out();
+    private void activated(Tensor y, Tensor x, String name, Tensor residual) {
+        Products.activated(backend, y, x, weights.get(name + ".weight"), weights.get(name + ".bias"), Activation.SILU, residual);
     }
 
     private void linear(Tensor y, Tensor x, String name) {

@@ -1,5 +1,6 @@
 package dev.t2l.model;
 
+import dev.t2l.backend.Product;
 import dev.t2l.tensor.Tensor;
 
 /**
@@ -11,5 +12,10 @@ public record Affine(Tensor weight, Tensor bias) {
     /** Outputs {@code [from, to)} of a dense product: how packed projections are taken apart. */
     Affine rows(long from, long to) {
         return new Affine(weight.slice(from, to), bias == null ? null : bias.slice(from, to));
+    }
+
+    /** This dense product, into y f32 [n, out]. */
+    Product product(Tensor y) {
+        return new Product(y, weight, bias, null);
     }
 }

@@ -2,15 +2,16 @@ package dev.t2l.model;
 
 import dev.t2l.backend.AttentionSpec;
 import dev.t2l.backend.Backend;
-import dev.t2l.ops.Activate;
 import dev.t2l.ops.Add;
 import dev.t2l.ops.Attention;
 import dev.t2l.ops.Embedding;
 import dev.t2l.ops.LayerNorm;
 import dev.t2l.ops.Linear;
+import dev.t2l.ops.Products;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
+import java.util.List;
 
 /** BERT (Devlin et al. 2019): absolute positions, norms after each block, erf-GELU. The tanh pooler of the paper is not used. */
 public final class BertEncoder implements Encoder {
@@ -76,19 +77,14 @@ public final class BertEncoder implements Encoder {
         norm(x, weights.norm());
 
         for (BertWeights.Layer layer : weights.layers()) {
-            dense(query, x, layer.query());
-            dense(key, x, layer.key());
-            dense(value, x, layer.value());
+            Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
             Attention.forward(backend, context, query, key, value, space.ranges(), heads);
             dense(branch, context, layer.attentionOutput());
-            Add.forward(backend, x, branch, 1);
-            norm(x, layer.attentionNorm());
+            addNorm(x, branch, layer.attentionNorm());
 
-            dense(intermediate, x, layer.intermediate());
-            Activate.forward(backend, intermediate, intermediate, config.activation());
+            Products.activated(backend, intermediate, x, layer.intermediate().weight(), layer.intermediate().bias(), config.activation(), null);
             dense(branch, intermediate, layer.output());
-            Add.forward(backend, x, branch, 1);
-            norm(x, layer.outputNorm());
+            addNorm(x, branch, layer.outputNorm());
         }
         return x;
     }
@@ -99,6 +95,10 @@ public final class BertEncoder implements Encoder {
 
     private void norm(Tensor x, Affine parameters) {
         LayerNorm.forward(backend, x, x, parameters.weight(), parameters.bias(), config.normEpsilon());
+    }
+
+    private void addNorm(Tensor x, Tensor branch, Affine parameters) {
+        LayerNorm.added(backend, x, branch, parameters.weight(), parameters.bias(), config.normEpsilon());
     }
 
     @Override

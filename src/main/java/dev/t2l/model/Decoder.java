@@ -1,17 +1,17 @@
 package dev.t2l.model;
 
-import dev.t2l.backend.Backend;
 import dev.t2l.backend.AttentionSpec;
-import dev.t2l.ops.Activate;
+import dev.t2l.backend.Backend;
+import dev.t2l.backend.Product;
 import dev.t2l.ops.Add;
 import dev.t2l.ops.Attention;
 import dev.t2l.ops.Embedding;
 import dev.t2l.ops.Linear;
 import dev.t2l.ops.LoraBatch;
 import dev.t2l.ops.LoraLinear;
+import dev.t2l.ops.Products;
 import dev.t2l.ops.RmsNorm;
 import dev.t2l.ops.Rope;
-import dev.t2l.ops.Scatter;
 import dev.t2l.ops.Softcap;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
@@ -49,42 +49,27 @@ public final class Decoder {
      */
     public void forward(Workspace space, KvCache cache, LoraBatch lora) {
         Workspace.Rows r = space.begin();
+        DecoderPass pass = space.pass(weights, lora);
         float eps = config.norm().eps();
         float offset = config.norm().weightOffset();
 
-        Embedding.forward(backend, r.x(), weights.embedding(), r.ids(), config.embedScale());              // x (n, H)
-        Rope.angles(backend, r.angles(), r.positions(), weights.invFreq(), config.rope().factor());                   // (n, headDim)
+        Embedding.forward(backend, r.x(), weights.embedding(), r.ids(), config.embedScale());               // x (n, H)
+        Rope.angles(backend, r.angles(), r.positions(), weights.invFreq(), config.rope().factor());         // (n, headDim)
         for (int l = 0; l < config.layers(); l++) {
             DecoderWeights.Layer w = weights.layers().get(l);
+            DecoderPass.Layer p = pass.layer(l);
 
-            RmsNorm.forward(backend, r.h(), r.x(), w.attentionNorm(), eps, offset);                         // h (n, H)
-            project(r.q(), r.h(), l, Projection.Q, lora);                                                   // q (n, heads * headDim)
-            project(r.k(), r.h(), l, Projection.K, lora);                                                   // k, v (n, kvHeads * headDim)
-            project(r.v(), r.h(), l, Projection.V, lora);
+            Products.normed(backend, r.h(), r.x(), p.attentionNorm(), p.attention());                       // q (n, heads * headDim), k, v (n, kvHeads * headDim)
             if (w.queryNorm() != null) {
                 RmsNorm.forward(backend, r.qHeads(), r.qHeads(), w.queryNorm(), eps, offset);
                 RmsNorm.forward(backend, r.kHeads(), r.kHeads(), w.keyNorm(), eps, offset);
             }
-            Rope.forward(backend, r.q(), r.angles(), config.rope().interleaved());
-            Rope.forward(backend, r.k(), r.angles(), config.rope().interleaved());
-            Scatter.forward(backend, cache.keys(l), r.k(), r.cacheRows());
-            Scatter.forward(backend, cache.values(l), r.v(), r.cacheRows());
+            Rope.store(backend, r.q(), r.k(), r.v(), r.angles(), config.rope().interleaved(), cache.keys(l), cache.values(l), r.cacheRows());
             Attention.forward(backend, r.attended(), r.q(), cache.keys(l), cache.values(l), r.ranges(), attention[l]);
-            project(r.h(), r.attended(), l, Projection.O, lora);
-            if (w.attentionPostNorm() != null) {
-                RmsNorm.forward(backend, r.h(), r.h(), w.attentionPostNorm(), eps, offset);
-            }
-            Add.forward(backend, r.x(), r.h(), 1);
+            addBranch(r, r.attended(), p.output(), w.attentionPostNorm());
 
-            RmsNorm.forward(backend, r.h(), r.x(), w.mlpNorm(), eps, offset);
-            project(r.gate(), r.h(), l, Projection.GATE, lora);                                             // gate, up (n, I)
-            project(r.up(), r.h(), l, Projection.UP, lora);
-            Activate.gated(backend, r.gate(), r.gate(), r.up(), config.activation());
-            project(r.h(), r.gate(), l, Projection.DOWN, lora);
-            if (w.mlpPostNorm() != null) {
-                RmsNorm.forward(backend, r.h(), r.h(), w.mlpPostNorm(), eps, offset);
-            }
-            Add.forward(backend, r.x(), r.h(), 1);
+            Products.gated(backend, r.h(), r.x(), p.mlpNorm(), p.gate(), p.up(), config.activation());      // gate, up (n, I)
+            addBranch(r, r.gate(), p.down(), w.mlpPostNorm());
         }
         Workspace.Wanted wanted = space.wanted();
         if (wanted.index().elements() > 0) {
@@ -102,9 +87,15 @@ public final class Decoder {
         }
     }
 
-    private void project(Tensor y, Tensor x, int layer, Projection projection, LoraBatch lora) {
-        Affine dense = weights.layers().get(layer).at(projection);
-        LoraLinear.forward(backend, y, x, dense.weight(), dense.bias(), lora == null ? null : lora.at(layer, projection));
+    /** {@code x += product of in}, normed first if this architecture has a norm there. */
+    private void addBranch(Workspace.Rows r, Tensor in, Product product, Tensor postNorm) {
+        if (postNorm == null) {
+            Products.add(backend, r.x(), in, product);
+            return;
+        }
+        LoraLinear.forward(backend, r.h(), in, product.w(), product.bias(), product.lora());
+        RmsNorm.forward(backend, r.h(), r.h(), postNorm, config.norm().eps(), config.norm().weightOffset());
+        Add.forward(backend, r.x(), r.h(), 1);
     }
 
     /** This decoder with the backend's products for few rows (see {@link Backend#decoding()}). */

@@ -2,16 +2,17 @@ package dev.t2l.model;
 
 import dev.t2l.backend.AttentionSpec;
 import dev.t2l.backend.Backend;
-import dev.t2l.ops.Activate;
 import dev.t2l.ops.Add;
 import dev.t2l.ops.Attention;
 import dev.t2l.ops.Embedding;
 import dev.t2l.ops.LayerNorm;
 import dev.t2l.ops.Linear;
+import dev.t2l.ops.Products;
 import dev.t2l.ops.Rope;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
+import java.util.List;
 
 /** The gte-v1.5 encoder ("NewModel"; Zhang et al. 2024, mGTE): rotary positions, GeGLU, norms after each block. */
 public final class GteEncoder implements Encoder {
@@ -82,22 +83,16 @@ public final class GteEncoder implements Encoder {
         Rope.angles(backend, angles, space.positions(), weights.frequencies(), 1);
 
         for (GteWeights.Layer layer : weights.layers()) {
-            dense(query, x, layer.query());
-            dense(key, x, layer.key());
-            dense(value, x, layer.value());
+            Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
             Rope.forward(backend, query, angles, false);
             Rope.forward(backend, key, angles, false);
             Attention.forward(backend, context, query, key, value, space.ranges(), heads);
             dense(branch, context, layer.output());
-            Add.forward(backend, x, branch, 1);
-            norm(x, layer.attentionNorm());
+            addNorm(x, branch, layer.attentionNorm());
 
-            dense(up, x, layer.up());
-            dense(gate, x, layer.gate());
-            Activate.gated(backend, gate, gate, up, config.activation());
+            Products.gated(backend, null, x, null, layer.gate().product(gate), layer.up().product(up), config.activation());
             dense(branch, gate, layer.down());
-            Add.forward(backend, x, branch, 1);
-            norm(x, layer.mlpNorm());
+            addNorm(x, branch, layer.mlpNorm());
         }
         return x;
     }
@@ -108,6 +103,10 @@ public final class GteEncoder implements Encoder {
 
     private void norm(Tensor x, Affine parameters) {
         LayerNorm.forward(backend, x, x, parameters.weight(), parameters.bias(), config.normEpsilon());
+    }
+
+    private void addNorm(Tensor x, Tensor branch, Affine parameters) {
+        LayerNorm.added(backend, x, branch, parameters.weight(), parameters.bias(), config.normEpsilon());
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.t2l.model;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.ops.LoraBatch;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
@@ -30,6 +31,7 @@ public final class Workspace implements AutoCloseable {
     private final Weights memory;
     private final Rows[] rows;
     private final Wanted[] wanted;
+    private final DecoderPass[] passes;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment idsIn;
     private final MemorySegment positionsIn;
@@ -46,6 +48,7 @@ public final class Workspace implements AutoCloseable {
         this.backend = backend;
         memory = table(config, maxRows, maxWanted).carve(backend::allocate);
         rows = new Rows[maxRows + 1];
+        passes = new DecoderPass[maxRows + 1];
         wanted = new Wanted[maxWanted + 1];
         idsIn = arena.allocate(I32, maxRows);
         positionsIn = arena.allocate(I32, maxRows);
@@ -127,6 +130,14 @@ public final class Workspace implements AutoCloseable {
                     view("attended", n), view("gate", n), view("up", n));
         }
         return rows[n];
+    }
+
+    /** What a pass over the current rows needs of weights and adapters. */
+    DecoderPass pass(DecoderWeights weights, LoraBatch lora) {
+        if (passes[n] == null || !passes[n].serves(weights, lora)) {
+            passes[n] = new DecoderPass(config, weights, rows(), lora);
+        }
+        return passes[n];
     }
 
     Wanted wanted() {

@@ -23,4 +23,12 @@ public final class LayerNorm {
         Check.weight("LayerNorm", "bias", bias, weight.elements());
         backend.layerNorm(out, x, weight, bias, eps);
     }
+
+    /** {@code x = layerNorm(x + branch)}; f32 [n, d] both. */
+    public static void added(Backend backend, Tensor x, Tensor branch, Tensor weight, Tensor bias, float eps) {
+        Check.matrix("LayerNorm", "x", x, DType.F32, branch.rows(), weight.elements());
+        Check.matrix("LayerNorm", "branch", branch, DType.F32, x.rows(), weight.elements());
+        Check.weight("LayerNorm", "bias", bias, weight.elements());
+        backend.addLayerNorm(x, branch, weight, bias, eps);
+    }
 }

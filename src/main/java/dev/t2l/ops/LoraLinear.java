@@ -22,18 +22,21 @@ public final class LoraLinear {
      * @param rows each row's adapters, or null for none
      */
     public static void forward(Backend backend, Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
-        Linear.check("LoraLinear", y, x, w, bias);
+        check("LoraLinear", y, x, w, bias, rows);
+        backend.loraLinear(y, x, w, bias, rows);
+    }
+
+    static void check(String op, Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
+        Linear.check(op, y, x, w, bias);
         if (rows == null) {
-            backend.linear(y, x, w, bias);
             return;
         }
-        Check.matrix("LoraLinear", "slots", rows.slots(), DType.I32, x.rows(), rows.weights().cols());
-        Check.matrix("LoraLinear", "weights", rows.weights(), DType.F32, x.rows(), rows.slots().cols());
+        Check.matrix(op, "slots", rows.slots(), DType.I32, x.rows(), rows.weights().cols());
+        Check.matrix(op, "weights", rows.weights(), DType.F32, x.rows(), rows.slots().cols());
         for (int k = 0; k < rows.factors().size(); k++) {
             LoraRows.Factor f = rows.factors().get(k);
-            Check.matrix("LoraLinear", "A", f.a(), DType.F32, f.rank(), x.cols());
-            Check.matrix("LoraLinear", "B", f.b(), DType.F32, y.cols(), f.rank());
+            Check.matrix(op, "A", f.a(), DType.F32, f.rank(), x.cols());
+            Check.matrix(op, "B", f.b(), DType.F32, y.cols(), f.rank());
         }
-        backend.loraLinear(y, x, w, bias, rows);
     }
 }

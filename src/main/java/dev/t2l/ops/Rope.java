@@ -35,4 +35,24 @@ public final class Rope {
         Check.that(x.cols() % angles.cols() == 0, "Rope", "x must be whole heads as wide as the angles", x);
         backend.rope(x, angles, interleaved);
     }
+
+    /**
+     * Rotates q and k, and stores k and v in the rows {@code index} of a cache.
+     *
+     * @param q      f32 [n, heads * 2h]
+     * @param k      f32 [n, kvHeads * 2h], undefined afterwards
+     * @param v      f32 [n, kvHeads * 2h]
+     * @param keys   f32 [N, kvHeads * 2h]; values as keys
+     * @param index  i32 [n], no row twice
+     */
+    public static void store(Backend backend, Tensor q, Tensor k, Tensor v, Tensor angles, boolean interleaved, Tensor keys, Tensor values, Tensor index) {
+        Check.matrix("Rope.store", "q", q, DType.F32, angles.rows(), q.cols());
+        Check.matrix("Rope.store", "k", k, DType.F32, angles.rows(), keys.cols());
+        Check.matrix("Rope.store", "v", v, DType.F32, angles.rows(), values.cols());
+        Check.matrix("Rope.store", "values", values, DType.F32, keys.rows(), keys.cols());
+        Check.elements("Rope.store", "index", index, DType.I32, angles.rows());
+        Check.that(q.cols() % angles.cols() == 0, "Rope.store", "q must be whole heads as wide as the angles", q);
+        Check.that(k.cols() % angles.cols() == 0, "Rope.store", "k must be whole heads as wide as the angles", k);
+        backend.ropeStore(q, k, v, angles, interleaved, keys, values, index);
+    }
 }

@@ -284,6 +284,20 @@ public interface Backend extends AutoCloseable {
      */
     void attention(Tensor out, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec);
 
+    // Sampling
+
+    /**
+     * Chooses a token for every row of logits: the largest logit, the first of equals, where the temperature is 0; else the token at
+     * which the running sum of kept probabilities, in the order of ids, passes {@code u} times their whole. Kept are, in this order of
+     * filters: all of {@code softmax(logits / temperature)}; the topK likeliest (0: all); of these the fewest likeliest that reach topP
+     * of their sum (1: all); of these, those of at least minP times the likeliest's probability. Equal logits: the lower id is likelier.
+     *
+     * @param tokens  i32 [m], on the backend or {@link #pinned}; -1 where a logit is NaN or the largest is infinite
+     * @param logits  f32 [m, V]
+     * @param choices f32 [m, 5]: temperature, topK, topP, minP, u in [0, 1)
+     */
+    void sample(Tensor tokens, Tensor logits, Tensor choices);
+
     @Override
     void close();
 }

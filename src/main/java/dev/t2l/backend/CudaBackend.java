@@ -2,6 +2,7 @@ package dev.t2l.backend;
 
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -233,6 +234,19 @@ public final class CudaBackend implements Backend {
             kernels().attention.decode(out, q, k, v, ranges, spec);
         } else {
             kernels().attention.prefill(out, q, k, v, ranges, spec);
+        }
+    }
+
+    // Sampling
+
+    @Override
+    public void sample(Tensor tokens, Tensor logits, Tensor choices) {
+        try (Arena arena = Arena.ofConfined()) {
+            Tensor chosen = tokens.onHost() ? tokens : Tensor.allocate(arena, tokens.dtype(), tokens.shape());
+            HostSampling.sample(chosen, host(arena, logits), host(arena, choices));
+            if (chosen != tokens) {
+                upload(tokens, chosen.data());
+            }
         }
     }
 

@@ -5,7 +5,7 @@ import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Memory of the backends whose kernels run on the host: weights stay where they are. */
+/** What the backends whose kernels run on the host have in common: memory, where weights stay where they are, and sampling. */
 abstract class HostBackend implements Backend {
     private static final Placement IN_PLACE = new Placement() {
         @Override
@@ -46,6 +46,11 @@ abstract class HostBackend implements Backend {
     @Override
     public Tensor place(Tensor host) {
         return host;
+    }
+
+    @Override
+    public void sample(Tensor tokens, Tensor logits, Tensor choices) {
+        HostSampling.sample(tokens, logits, choices);
     }
 
     @Override

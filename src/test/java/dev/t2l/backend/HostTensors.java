@@ -221,4 +221,11 @@ public final class HostTensors extends HostBackend {
             device.attention(c.out(out), c.in(q), c.in(k), c.in(v), c.in(ranges), spec);
         }
     }
+
+    @Override
+    public void sample(Tensor tokens, Tensor logits, Tensor choices) {
+        try (Call c = new Call()) {
+            device.sample(c.out(tokens), c.in(logits), c.in(choices));
+        }
+    }
 }

@@ -66,7 +66,12 @@ public interface Backend extends AutoCloseable {
     /** Copies {@code from} into host memory of {@code from.bytes()} bytes. */
     void download(MemorySegment to, Tensor from);
 
-    /** Waits until the work handed over so far is done; on the host it always is. */
+    /** Copies the bytes of a tensor into one of the same size, both in this backend's memory. */
+    default void copy(Tensor to, Tensor from) {
+        MemorySegment.copy(from.data(), 0, to.data(), 0, to.bytes());
+    }
+
+    /** Waits until the work that the calling thread handed over so far is done, in its {@link #lane} if it has one; on the host it always is. */
     default void await() {
     }
 
@@ -89,8 +94,11 @@ public interface Backend extends AutoCloseable {
     // Order of work
 
     /**
-     * Gives the calling thread a queue of its own, until it closes the lane: its work waits for everything that was handed over before,
-     * and runs beside what other threads hand over. On the host a call is done when it returns, and there is nothing to open.
+     * Gives the calling thread a queue of its own, until it closes the lane: its work waits for everything that was handed over before
+     * (by threads without a lane, and in lanes that were closed), and runs beside what other threads hand over. A lane within a lane is
+     * the outer one. Allocating and freeing are steps of the queue, too: memory, and what is in it, may be used in another queue once
+     * the lane was closed or awaited, and freed once no other open lane has work on it. On the host a call is done when it returns, and
+     * there is nothing to open.
      */
     default Lane lane() {
         return () -> { };
@@ -99,7 +107,7 @@ public interface Backend extends AutoCloseable {
     /**
      * Prepares work that will be handed over many times. It calls kernels and {@link #upload}s from {@link #pinned} memory, on the same
      * tensors every time; what these hold may change. It neither allocates nor downloads. A backend may run it once by itself
-     * and replay what it saw.
+     * and replay what it saw, so the tensors' memory must outlive the recording.
      */
     default Recording record(Runnable work) {
         return new Recording() {
@@ -114,7 +122,16 @@ public interface Backend extends AutoCloseable {
         };
     }
 
-    /** Zeroed host memory that the device reads and writes, too: inputs and results of a {@link #record}ed pass. */
+    /** Whether {@link #record} replays, so that work is worth rounding up to few shapes. */
+    default boolean replays() {
+        return false;
+    }
+
+    /**
+     * Zeroed host memory that the device reads and writes, too: inputs and results of a {@link #record}ed pass. An {@link #upload} from it
+     * is a step of the queue like a kernel: the host changes the source, and reads what a kernel wrote, only after {@link #await} or a
+     * download.
+     */
     default Memory pinned(long bytes) {
         return allocate(bytes);
     }

@@ -11,9 +11,9 @@ import java.util.List;
  * file's format.
  *
  * <p>F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q4_K and Q6_K weights lie on the device as in the file; any other type becomes f32 when it is
- * placed. Calls return when the work is handed over; it runs in the order of the calls, those of all threads on one stream
- * ({@link CudaDevice}), and {@link #download} waits for it. An index outside its table, which only the device sees, and a kernel
- * that failed, are reported there.
+ * placed. Calls return when the work is handed over; it runs in the order of the calls, those of all threads without a {@link #lane}
+ * on one stream ({@link CudaDevice}), and {@link #download} waits for it. An index outside its table, which only the device sees, and a
+ * kernel that failed, are reported there, or to whoever waits next.
  *
  * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels, keys split over blocks.
  */
@@ -109,6 +109,12 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void copy(Tensor to, Tensor from) {
+        requireSameSize(to, from);
+        kernels().device.transfer().copy(to.address(), from.address(), from.bytes());
+    }
+
+    @Override
     public void await() {
         kernels().device.synchronise();
     }
@@ -121,6 +127,36 @@ public final class CudaBackend implements Backend {
     @Override
     public Tensor place(Tensor host) {
         return kernels().slabs.place(host);
+    }
+
+    // Order of work
+
+    /**
+     * A stream of the thread's own. Which stream memory belongs to does not matter as long as whoever works with it on another one comes
+     * behind: after the lane that made it was closed, or after this one waited for it (a download, {@link #await}). Memory is given back
+     * behind all that its thread, threads without a lane, and closed lanes have handed over. That leaves only work on a lane that is still
+     * open elsewhere, and of that the owner knows: models, encoders and adapters let a request pass their gate until its results were
+     * downloaded or awaited, and free nothing before.
+     */
+    @Override
+    public Lane lane() {
+        return kernels().device.lane();
+    }
+
+    @Override
+    public Recording record(Runnable work) {
+        CudaDevice device = kernels().device;
+        return CudaRecording.ENABLED ? new CudaRecording(device, this::kernels, work) : Backend.super.record(work);
+    }
+
+    @Override
+    public boolean replays() {
+        return CudaRecording.ENABLED;
+    }
+
+    @Override
+    public Memory pinned(long bytes) {
+        return kernels().device.pinned().allocate(bytes);
     }
 
     // Rows
@@ -247,6 +283,12 @@ public final class CudaBackend implements Backend {
             if (chosen != tokens) {
                 upload(tokens, chosen.data());
             }
+        }
+    }
+
+    private static void requireSameSize(Tensor to, Tensor from) {
+        if (to.bytes() != from.bytes()) {
+            throw new IllegalArgumentException("copy: " + from + " into " + to + ", which is of another size");
         }
     }
 

@@ -20,7 +20,7 @@ import java.util.Map;
  * Dense products of bf16 matrices with f32 sums by NVIDIA's cublasLt, bound by Panama.
  *
  * <p>The algorithm is chosen once for every size of weight, for {@link #ROWS} rows of x, without splitting the sum over k, and used for
- * any number of rows, so a row's bits do not depend on the others. Not for several threads at once: the caller holds a monitor.
+ * any number of rows, so a row's bits do not depend on the others. Threads take turns.
  */
 final class CudaBlasLt {
     private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
@@ -102,7 +102,7 @@ final class CudaBlasLt {
      *
      * @param workspace address of {@link #WORKSPACE} bytes, aligned to 256
      */
-    void product(long y, long x, long w, long n, long in, long out, long workspace) {
+    synchronized void product(long y, long x, long w, long n, long in, long out, long workspace) {
         device.makeCurrent();
         Plan plan = plans.computeIfAbsent(new Size(in, out), this::plan);
         set(layoutSet, plan.x(), LAYOUT_COLS, n, 8);

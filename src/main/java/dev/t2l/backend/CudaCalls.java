@@ -33,6 +33,25 @@ final class CudaCalls {
     /** out: the address, bytes, stream; address, stream. */
     static final MethodHandle ALLOCATE = bind("cuMemAllocAsync", JAVA_LONG, JAVA_LONG, JAVA_LONG);
     static final MethodHandle FREE = bind("cuMemFreeAsync", JAVA_LONG, JAVA_LONG);
+    /** to, from, bytes, stream; each address of the device or of page-locked memory. */
+    static final MethodHandle COPY = bind("cuMemcpyAsync", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    /** out: the stream, flags; stream. */
+    static final MethodHandle STREAM_CREATE = bind("cuStreamCreate", JAVA_LONG, JAVA_INT);
+    static final MethodHandle STREAM_DESTROY = bind("cuStreamDestroy_v2", JAVA_LONG);
+    /** out: the event, flags; event. */
+    static final MethodHandle EVENT_CREATE = bind("cuEventCreate", JAVA_LONG, JAVA_INT);
+    static final MethodHandle EVENT_DESTROY = bind("cuEventDestroy_v2", JAVA_LONG);
+    /** event, stream; stream, event, flags. */
+    static final MethodHandle EVENT_RECORD = bind("cuEventRecord", JAVA_LONG, JAVA_LONG);
+    static final MethodHandle WAIT_EVENT = bind("cuStreamWaitEvent", JAVA_LONG, JAVA_LONG, JAVA_INT);
+    /** stream, mode; stream, out: the graph. */
+    static final MethodHandle BEGIN_CAPTURE = bind("cuStreamBeginCapture_v2", JAVA_LONG, JAVA_INT);
+    static final MethodHandle END_CAPTURE = bind("cuStreamEndCapture", JAVA_LONG, JAVA_LONG);
+    /** out: the executable graph, graph, flags; executable graph, stream. */
+    static final MethodHandle GRAPH_INSTANTIATE = bind("cuGraphInstantiateWithFlags", JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    static final MethodHandle GRAPH_LAUNCH = bind("cuGraphLaunch", JAVA_LONG, JAVA_LONG);
+    static final MethodHandle GRAPH_DESTROY = bind("cuGraphDestroy", JAVA_LONG);
+    static final MethodHandle GRAPH_EXEC_DESTROY = bind("cuGraphExecDestroy", JAVA_LONG);
     private static final MethodHandle ERROR_NAME = bind("cuGetErrorName", JAVA_INT, JAVA_LONG);
     private static final MethodHandle ERROR_TEXT = bind("cuGetErrorString", JAVA_INT, JAVA_LONG);
 

@@ -15,14 +15,14 @@ final class CudaDense {
     private static final long MOST_BLOCKS = 8192;
     private static final int BF16 = KernelTypes.code(DType.BF16);
 
-    private final CudaScratch scratch;
+    private final CudaDevice device;
     private final CudaBlasLt library;
     private final CudaFunction rounding;
     private final CudaFunction addBias;
     private final CudaFunction[] conversions = new CudaFunction[DType.values().length];
 
     private CudaDense(CudaDevice device) {
-        scratch = device.scratch();
+        this.device = device;
         library = new CudaBlasLt(device);
         CudaModule module = device.module("convert");
         rounding = module.function("convert_f32");
@@ -54,6 +54,7 @@ final class CudaDense {
     void product(int type, Tensor y, Tensor x, Tensor w, Tensor bias) {
         long rounded = (x.elements() * 2 + 255) / 256 * 256;
         long converted = type == BF16 ? 0 : w.elements() * 2;
+        CudaScratch scratch = device.scratch();
         synchronized (scratch) {
             long workspace = scratch.address(CudaBlasLt.WORKSPACE + rounded + converted);
             long to = workspace + CudaBlasLt.WORKSPACE;

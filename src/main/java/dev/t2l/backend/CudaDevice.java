@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,23 +15,20 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
-import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUmodule;
-import jcuda.driver.CUstream;
-import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
 
 /**
- * The GPU: its primary context, the kernels' modules, and the one stream that everything runs on. Opened once, by whoever asks
+ * The GPU: its primary context, the kernels' modules, and the streams that work runs on. Opened once, by whoever asks
  * first, and never closed: backends come and go and own only memory.
  *
- * <p>One stream for all Java threads: work runs in the order in which it was handed over, so what one thread computed another
- * may use as soon as it knows of it, and memory is freed after its use. The driver takes launches from several threads at once.
- * The context is made current before every call, since a Java thread, a virtual one above all, has none of its own.
+ * <p>All threads that opened no lane share one stream: their work runs in the order in which it was handed over, so what one thread
+ * computed another may use as soon as it knows of it ({@link CudaStreams} tells of lanes). The driver takes launches from several
+ * threads at once. The context is made current before every call, since a Java thread, a virtual one above all, has none of its own.
  *
  * <p>{@code -Dt2l.cuda.device=N} picks the device; {@code -Dt2l.cuda.ptx=true} has the driver compile the kernels from PTX.
  */
@@ -39,27 +37,10 @@ final class CudaDevice {
     /** What nvcc 13 compiles needs a driver that knows CUDA 13, which are those from 580 on. */
     private static final int CUDA = 13_000;
     private static final String[] FAULTS = {"", "gather", "scatter", "mean_rows", "attention", "lora"};
+    private static final VarHandle FAULT = ValueLayout.JAVA_INT.varHandle();
     private static CudaDevice opened;
 
     private static final class Context extends CUcontext {
-        long value() {
-            return getNativePointer();
-        }
-    }
-
-    private static final class Stream extends CUstream {
-        long value() {
-            return getNativePointer();
-        }
-    }
-
-    /** Page-locked host memory, at the same address on the device. */
-    static final class Pinned extends Pointer {
-        Pinned(CudaDevice device, long bytes) {
-            device.makeCurrent();
-            JCudaDriver.cuMemAllocHost(this, bytes);
-        }
-
         long value() {
             return getNativePointer();
         }
@@ -82,11 +63,9 @@ final class CudaDevice {
     private final int cuda;
     private final Context context = new Context();
     private final long contextValue;
-    private final Stream stream = new Stream();
-    private final long streamValue;
     private final Map<String, CudaModule> modules = new ConcurrentHashMap<>();
-    private final CudaScratch scratch = new CudaScratch(this);
-    private final CudaTransfer transfer;
+    private final CudaPinned pinned = new CudaPinned(this);
+    private final CudaStreams streams;
     private final CudaPool pool;
     private final MemorySegment fault;
     private volatile double compiling;
@@ -161,11 +140,8 @@ final class CudaDevice {
         JCudaDriver.cuDevicePrimaryCtxRetain(context, handle);
         contextValue = context.value();
         makeCurrent();
-        JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING);
-        streamValue = stream.value();
-        fault = MemorySegment.ofAddress(new Pinned(this, 64).value()).reinterpret(64);
-        fault.fill((byte) 0);
-        transfer = new CudaTransfer(this);
+        streams = new CudaStreams(this);
+        fault = pinned.lock(64).segment().fill((byte) 0);
         pool = new CudaPool(this, ordinal);
     }
 
@@ -191,18 +167,48 @@ final class CudaDevice {
         }
     }
 
-    /** The stream of the calling thread's work, which is everybody's. */
-    long stream() {
-        return streamValue;
+    /** The stream of the calling thread's work: its lane's, or everybody's. */
+    CudaStream current() {
+        return streams.current();
     }
 
-    /** Memory between the launches of one operation. */
+    /** The driver's handle of {@link #current()}. */
+    long stream() {
+        return streams.current().handle();
+    }
+
+    /** Memory between the launches of one operation; another for every stream, so to be asked for anew each time. */
     CudaScratch scratch() {
-        return scratch;
+        return streams.current().scratch();
     }
 
     CudaTransfer transfer() {
-        return transfer;
+        return streams.current().transfer();
+    }
+
+    /** {@link Backend#lane}. */
+    Lane lane() {
+        return streams.open();
+    }
+
+    /** Has the calling thread's lane wait, on the device, for the main stream, and so for every lane that was closed. */
+    void joinMain() {
+        CudaStream stream = streams.current();
+        if (stream != streams.main()) {
+            stream.order(streams.main(), stream);
+        }
+    }
+
+    /** Page-locked memory. */
+    CudaPinned pinned() {
+        return pinned;
+    }
+
+    /** @throws IllegalStateException if the calling thread's work is being recorded, of which {@code what} can be no part */
+    void refuseInRecording(String what) {
+        if (streams.current().recording()) {
+            throw new IllegalStateException(what + " cannot be recorded; HINT: record calls of kernels and uploads from pinned memory alone, and do all else before or after");
+        }
     }
 
     /** Memory for what comes and goes with requests. */
@@ -224,21 +230,25 @@ final class CudaDevice {
         return 10 * major + minor;
     }
 
-    /** Where a kernel that meets an index outside its table writes its number ({@code enum t2l_fault} of {@code cuda/common.cuh}). */
+    /**
+     * Where a kernel that meets an index outside its table writes its number ({@code enum t2l_fault} of {@code cuda/common.cuh}). There is
+     * one for all streams, since a recording keeps the address and is replayed on any: the fault is told to whichever thread waits next.
+     */
     long fault() {
         return fault.address();
     }
 
-    /** Waits until all work is done; {@link CudaException} if a kernel failed. */
+    /** Waits until all work of the calling thread's stream is done; {@link CudaException} if a kernel failed. */
     void await() {
-        makeCurrent();
-        try {
-            int result = (int) CudaCalls.SYNCHRONISE.invokeExact(streamValue);
-            if (result != 0) {
-                throw failure("waiting for the kernels launched so far (-Dt2l.cuda.check=true finds which)", result);
-            }
-        } catch (Throwable t) {
-            throw CudaCalls.unexpected(t);
+        streams.current().await();
+    }
+
+    /** {@link #await}, for the main stream, too, and so for every lane that was closed: memory that they used can be freed. */
+    void settle() {
+        CudaStream stream = streams.current();
+        stream.await();
+        if (stream != streams.main()) {
+            streams.main().await();
         }
     }
 
@@ -248,11 +258,21 @@ final class CudaDevice {
      * @throws IndexOutOfBoundsException if a kernel met an index outside its table
      */
     void synchronise() {
+        refuseInRecording("waiting for the device");
         await();
-        int code = fault.get(ValueLayout.JAVA_INT, 0);
-        if (code != 0) {
-            fault.set(ValueLayout.JAVA_INT, 0, 0);
+        if (fault.get(ValueLayout.JAVA_INT, 0) != 0) {
+            int code = (int) FAULT.getAndSet(fault, 0L, 0);
+            if (code == 0) {
+                return; // another thread has told of it
+            }
             throw new IndexOutOfBoundsException("kernel " + (code < FAULTS.length ? FAULTS[code] : String.valueOf(code)) + " met an index outside its table");
+        }
+    }
+
+    /** Throws {@link #failure} for a code other than 0. */
+    void check(int result, String what) {
+        if (result != 0) {
+            throw failure(what, result);
         }
     }
 
@@ -279,9 +299,9 @@ final class CudaDevice {
                 what, mib(bytes), mib(memory), mib(free()), this, reason), cause);
     }
 
-    /** Gives memory back once all work that was handed over is done. */
+    /** Gives memory back once all work is done that the main stream, closed lanes and the calling thread's one have. */
     void release(Address address) {
-        await();
+        settle();
         JCudaDriver.cuMemFree(address);
     }
 

@@ -6,8 +6,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The driver's pool of device memory, for what comes and goes with requests: taking and giving back are steps of the stream like any
- * other, so memory is reused only after its last use, and nobody waits. The pool keeps some of what it was given back.
+ * The driver's pool of device memory, for what comes and goes with requests: taking and giving back are steps of the thread's stream
+ * like any other, so memory is reused only after its last use, and nobody waits. What a lane gives back it gives back after all that
+ * the main stream and closed lanes have to do, since they may have used it. The pool keeps some of what it was given back.
  */
 final class CudaPool {
     private static final int RELEASE_THRESHOLD = 4; // CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
@@ -35,6 +36,7 @@ final class CudaPool {
 
     /** Zeroed memory, aligned to 256 bytes; {@link CudaException} as {@link CudaDevice#allocate}. */
     long allocate(long bytes, String what) {
+        device.refuseInRecording("allocating memory");
         device.makeCurrent();
         long size = Math.max(1, bytes);
         try (Arena arena = Arena.ofConfined()) {
@@ -55,8 +57,10 @@ final class CudaPool {
     }
 
     void release(long address) {
+        device.refuseInRecording("freeing memory");
         device.makeCurrent();
         try {
+            device.joinMain();
             int result = (int) CudaCalls.FREE.invokeExact(address, device.stream());
             if (result != 0) {
                 throw device.failure("giving memory back", result);

@@ -8,14 +8,14 @@ final class CudaProducts {
     private static final int THREADS = 256;
     private static final long MOST_BLOCKS = 4096;
 
-    private final CudaScratch scratch;
+    private final CudaDevice device;
     private final CudaLora lora;
     private final CudaLinear linear;
     private final CudaHeads heads;
     private final CudaFunction cut;
 
     CudaProducts(CudaDevice device) {
-        this.scratch = device.scratch();
+        this.device = device;
         this.lora = new CudaLora(device);
         this.linear = new CudaLinear(device, lora);
         this.heads = new CudaHeads(device);
@@ -37,6 +37,7 @@ final class CudaProducts {
         if (stride == 0) {
             return;
         }
+        CudaScratch scratch = device.scratch();
         synchronized (scratch) {
             long low = scratch.address(CudaLora.lowBytes(rows, stride));
             lora.low(x, rows, low, stride);
@@ -54,6 +55,7 @@ final class CudaProducts {
             return;
         }
         long stride = CudaLora.stride(rows);
+        CudaScratch scratch = device.scratch();
         synchronized (scratch) {
             long low = scratch.address(CudaLora.lowBytes(rows, stride));
             lora.low(x, rows, low, stride);

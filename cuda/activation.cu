@@ -4,21 +4,7 @@
  * Bytes: 8 an element, 12 with up. A thread takes one element, then the next a whole grid further on. The functions are the accurate
  * ones: to about 2 units in the last place.
  */
-#include "common.cuh"
-
-template <int F> INLINE float apply(float x) {
-    if (F == T2L_SILU) {
-        return x / (1 + expf(-x));
-    }
-    if (F == T2L_GELU) {
-        return 0.5f * x * erfcf(x * -0.707106781f); /* 1 + erf(z) = erfc(-z), exact where it is small */
-    }
-    if (F == T2L_GELU_TANH) {
-        float u = 0.797884561f * (x + 0.044715f * x * x * x);
-        return x / (1 + expf(-2 * u)); /* x/2 (1 + tanh u) */
-    }
-    return x < 0 ? 0 : x;
-}
+#include "activation.cuh"
 
 template <int F> INLINE void each(float *out, const float *gate, const float *up, int64_t n) {
     for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < n; i += (int64_t)gridDim.x * blockDim.x) {

@@ -1,18 +1,125 @@
 /*
- * To bf16, for the dense products of a library: activations, and quantised weights.
+ * To bf16, for the dense products of a library: activations, with what comes before them, and quantised weights.
  *
- * Bytes: 4 + 2 an element of x; 0.56 to 1.06 + 2 an element of w. A thread takes eight elements, then the next a whole grid further on.
+ * Bytes: 4 + 2 an element of x (a norm's second reading hits the cache); 8 + 2 or, of bf16 products, 4 + 2 an element of a gated pair;
+ * 0.56 to 1.06 + 2 an element of w. A thread takes eight elements, 16 or 32 bytes of each, then the next a whole grid further on; a norm's
+ * block takes a row.
  */
+#include "activation.cuh"
+#include "formats.cuh"
 #include "tiles.cuh"
+
+/* Eight elements, and as bf16. */
+struct eight {
+    float v[8];
+
+    __device__ __forceinline__ uint4 rounded() const {
+        return make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7]));
+    }
+};
+
+INLINE eight load8(const float *x, int64_t k, int64_t n, bool vector) {
+    float4 a = load4(x, k, n, vector);
+    float4 b = load4(x, k + 4, n, vector);
+    return {{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
+}
+
+INLINE eight unpack8(uint4 v) {
+    const uint32_t pairs[4] = {v.x, v.y, v.z, v.w};
+    eight e;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        e.v[2 * i] = __uint_as_float(pairs[i] << 16);
+        e.v[2 * i + 1] = __uint_as_float(pairs[i] & 0xffff0000);
+    }
+    return e;
+}
 
 /* out [n], x [n], n a multiple of 8; out at a multiple of 16 bytes */
 KERNEL convert_f32(uint4 *out, const float *x, int64_t n) {
     const bool vector = vectors(x, n);
     for (int64_t k = (blockIdx.x * (int64_t)blockDim.x + threadIdx.x) * 8; k < n; k += (int64_t)gridDim.x * blockDim.x * 8) {
-        float4 a = load4(x, k, n, vector);
-        float4 b = load4(x, k + 4, n, vector);
-        out[k / 8] = make_uint4(pack_bf16(a.x, a.y), pack_bf16(a.z, a.w), pack_bf16(b.x, b.y), pack_bf16(b.z, b.w));
+        out[k / 8] = load8(x, k, n, vector).rounded();
     }
+}
+
+/* rms_norm (rmsnorm.cu), a row of d a block, d a multiple of 8. */
+KERNEL convert_norm(uint4 *out, const float *x, int64_t d, const uint8_t *weight, int type, float eps, float offset) {
+    x += blockIdx.x * d;
+    out += blockIdx.x * (d / 8);
+    const bool vector = vectors(x, d);
+    double squares = 0;
+    for (int64_t k = threadIdx.x * 8; k < d; k += blockDim.x * 8) {
+        eight e = load8(x, k, d, vector);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            squares += (double)e.v[i] * e.v[i];
+        }
+    }
+    const float factor = (float)(1 / sqrt(block_sum(squares) / (double)d + eps));
+    const bool plain = type == T2L_F32 && vectors((const float *)weight, d);
+    const bool brief = type == T2L_BF16 && (uintptr_t)weight % 16 == 0;
+    for (int64_t k = threadIdx.x * 8; k < d; k += blockDim.x * 8) {
+        eight w;
+        if (plain) {
+            w = load8((const float *)weight, k, d, true);
+        } else if (brief) {
+            w = unpack8(__ldg((const uint4 *)(weight + 2 * k)));
+        } else {
+            for (int i = 0; i < 8; i++) {
+                w.v[i] = row_element(weight, type, k + i);
+            }
+        }
+        eight e = load8(x, k, d, vector);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            e.v[i] = e.v[i] * factor * (w.v[i] + offset);
+        }
+        out[k / 8] = e.rounded();
+    }
+}
+
+INLINE eight gate8(const float *x, int64_t k, int64_t n) {
+    return load8(x, k, n, true);
+}
+
+INLINE eight gate8(const uint4 *x, int64_t k, int64_t) {
+    return unpack8(x[k / 8]);
+}
+
+template <int F, typename T> INLINE void gated_each(uint4 *out, const T *gate, const T *up, int64_t n) {
+    for (int64_t k = (blockIdx.x * (int64_t)blockDim.x + threadIdx.x) * 8; k < n; k += (int64_t)gridDim.x * blockDim.x * 8) {
+        eight g = gate8(gate, k, n);
+        eight u = gate8(up, k, n);
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            g.v[i] = apply<F>(g.v[i]) * u.v[i];
+        }
+        out[k / 8] = g.rounded();
+    }
+}
+
+template <typename T> INLINE void gated_body(uint4 *out, const T *gate, const T *up, int64_t n, int f) {
+    switch (f) {
+    case T2L_SILU:
+        return gated_each<T2L_SILU>(out, gate, up, n);
+    case T2L_GELU:
+        return gated_each<T2L_GELU>(out, gate, up, n);
+    case T2L_GELU_TANH:
+        return gated_each<T2L_GELU_TANH>(out, gate, up, n);
+    default:
+        return gated_each<T2L_RELU>(out, gate, up, n);
+    }
+}
+
+/* out = f(gate) * up, n a multiple of 8, all at multiples of 16 bytes */
+KERNEL convert_gated_f32(uint4 *out, const float *gate, const float *up, int64_t n, int f) {
+    gated_body(out, gate, up, n, f);
+}
+
+/* The same of bf16 values; out may be gate. */
+KERNEL convert_gated_bf16(uint4 *out, const uint4 *gate, const uint4 *up, int64_t n, int f) {
+    gated_body(out, gate, up, n, f);
 }
 
 /* out [n], w [n] in whole blocks */
@@ -36,13 +143,3 @@ CONVERT(convert_q4_1, T2L_Q4_1)
 CONVERT(convert_q8_0, T2L_Q8_0)
 CONVERT(convert_q4_k, T2L_Q4_K)
 CONVERT(convert_q6_k, T2L_Q6_K)
-
-/* y[i, :] += bias; y [n, out] */
-KERNEL add_bias(float *y, int64_t n, int64_t out, const void *bias, int bias_type) {
-    for (int64_t o = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; o < out; o += (int64_t)gridDim.x * blockDim.x) {
-        float b = element(bias, bias_type, o);
-        for (int64_t i = blockIdx.y; i < n; i += gridDim.y) {
-            y[i * out + o] += b;
-        }
-    }
-}

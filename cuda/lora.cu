@@ -14,22 +14,6 @@
 
 enum { THREADS = 256, WARPS = THREADS / WARP, ROWS = 8 };
 
-/* Whether entry s of row i's list counts; if so, which adapter it is. */
-INLINE bool lora_entry(const lora_rows &lora, int64_t i, int64_t s, int *fault, int &slot) {
-    const int32_t *slots = lora.slots + i * lora.per_row;
-    for (int64_t e = 0; e <= s; e++) {
-        if (slots[e] < 0) {
-            return false;
-        }
-    }
-    slot = slots[s];
-    if (slot >= lora.count) {
-        report(fault, T2L_FAULT_LORA);
-        return false;
-    }
-    return lora.weights[i * lora.per_row + s] * lora.table[slot].scale != 0;
-}
-
 INLINE float dot4(float4 u, float4 v, float sum) {
     sum = fmaf(u.x, v.x, sum);
     sum = fmaf(u.y, v.y, sum);

@@ -32,6 +32,22 @@ INLINE int64_t lora_row(int64_t o, int64_t head_dim) {
     return o - in_head + in_head % 2 * ((uint32_t)head_dim / 2) + in_head / 2;
 }
 
+/* Whether entry s of row i's list counts; if so, which adapter it is. */
+INLINE bool lora_entry(const lora_rows &lora, int64_t i, int64_t s, int *fault, int &slot) {
+    const int32_t *slots = lora.slots + i * lora.per_row;
+    for (int64_t e = 0; e <= s; e++) {
+        if (slots[e] < 0) {
+            return false;
+        }
+    }
+    slot = slots[s];
+    if (slot >= lora.count) {
+        report(fault, T2L_FAULT_LORA);
+        return false;
+    }
+    return lora.weights[i * lora.per_row + s] * lora.table[slot].scale != 0;
+}
+
 INLINE float lora_dot(const float *b, const float *low, int rank) {
     float sum = 0;
     int k = 0;

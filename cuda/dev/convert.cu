@@ -25,6 +25,73 @@ static void compare(const char *what, const device<uint16_t> &out, const std::ve
     expect(what, got, expected, 1e-9);
 }
 
+static std::vector<uint16_t> to_bf16(const std::vector<float> &values) {
+    std::vector<uint16_t> out;
+    for (float f : values) {
+        f = rounded(f);
+        uint32_t u;
+        memcpy(&u, &f, 4);
+        out.push_back(u >> 16);
+    }
+    return out;
+}
+
+/* Rounding may go the other way where the value lies between: one unit of bf16. */
+static void near(const char *what, const device<uint16_t> &out, const std::vector<double> &expected) {
+    std::vector<float> got;
+    for (uint16_t v : out.host()) {
+        uint32_t u = (uint32_t)v << 16;
+        float f;
+        memcpy(&f, &u, 4);
+        got.push_back(f);
+    }
+    bool right = true;
+    for (size_t i = 0; i < got.size(); i++) {
+        right &= fabs(got[i] - expected[i]) <= fabs(expected[i]) / 255 + 1e-30;
+    }
+    expect_true(what, right);
+}
+
+static void check_norm(int n, int d, int type, int skew, random_numbers &r) {
+    std::vector<float> x = normals(n * d, r), w = normals(d, r);
+    device<float> dx(x, skew);
+    device<uint16_t> out(x.size());
+    std::vector<double> expected;
+    for (int i = 0; i < n; i++) {
+        double squares = 0;
+        for (int k = 0; k < d; k++) {
+            squares += (double)x[i * d + k] * x[i * d + k];
+        }
+        for (int k = 0; k < d; k++) {
+            expected.push_back(x[i * d + k] / sqrt(squares / d + 1e-5) * ((type == T2L_BF16 ? rounded(w[k]) : w[k]) + 1));
+        }
+    }
+    device<float> plain(w, skew);
+    device<uint16_t> brief(to_bf16(w));
+    const void *weight = type == T2L_BF16 ? (const void *)brief.data : (const void *)plain.data;
+    launch(convert_norm, dim3(n), 64, 0, (uint4 *)out.data, dx.data, (int64_t)d, (const uint8_t *)weight, type, 1e-5f, 1.0f);
+    near("convert_norm", out, expected);
+}
+
+static void check_gated(random_numbers &r) {
+    const int n = 8 * 301;
+    std::vector<float> gate = normals(n, r), up = normals(n, r);
+    gate[0] = -200; /* whose sigmoid is 0 */
+    std::vector<double> all[2];
+    for (int i = 0; i < n; i++) {
+        double g[] = {gate[i], rounded(gate[i])}, u[] = {up[i], rounded(up[i])};
+        for (int k = 0; k < 2; k++) {
+            all[k].push_back(g[k] / (1 + exp(-g[k])) * u[k]);
+        }
+    }
+    device<float> dgate(gate), dup(up);
+    device<uint16_t> out(n), brief(to_bf16(gate)), brief_up(to_bf16(up));
+    launch(convert_gated_f32, dim3(2), 64, 0, (uint4 *)out.data, dgate.data, dup.data, (int64_t)n, (int)T2L_SILU);
+    near("convert_gated_f32", out, all[0]);
+    launch(convert_gated_bf16, dim3(2), 64, 0, (uint4 *)brief.data, (const uint4 *)brief.data, (const uint4 *)brief_up.data, (int64_t)n, (int)T2L_SILU);
+    near("convert_gated_bf16", brief, all[1]);
+}
+
 int main() {
     random_numbers r = {19};
     for (int skew : {0, 4}) {
@@ -43,13 +110,9 @@ int main() {
         launch(k.kernel, dim3(2), 64, 0, (uint4 *)out.data, dw.data, (int64_t)w.values.size());
         compare(TYPE_NAMES[k.type], out, w.values);
     }
-    std::vector<float> y = normals(7 * 130, r), bias = normals(130, r);
-    std::vector<double> expected;
-    for (size_t i = 0; i < y.size(); i++) {
-        expected.push_back(y[i] + bias[i % 130]);
-    }
-    device<float> dy(y), dbias(bias);
-    launch(add_bias, dim3(1, 3), 64, 0, dy.data, (int64_t)7, (int64_t)130, (const void *)dbias.data, (int)T2L_F32);
-    expect("add_bias", dy.host(), expected, 1e-7);
+    check_norm(3, 1032, T2L_F32, 0, r);
+    check_norm(2, 72, T2L_F32, 4, r);
+    check_norm(2, 2056, T2L_BF16, 0, r);
+    check_gated(r);
     return finish("convert");
 }

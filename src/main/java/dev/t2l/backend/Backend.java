@@ -237,6 +237,17 @@ public interface Backend extends AutoCloseable {
         add(x, product.y(), 1);
     }
 
+    /**
+     * A gated MLP with its norm and residual: {@code x += down product of f(gate product) * up product}, the latter two of
+     * {@code rmsNorm(x)}.
+     *
+     * @param h scratch of x's shape, undefined afterwards, as are gate.y, up.y and down.y, which may be h
+     */
+    default void gatedMlp(Tensor h, Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
+        gatedProduct(h, x, norm, gate, up, f);
+        addProduct(x, gate.y(), down);
+    }
+
     /** {@code y = f(x w^T + bias)}, plus {@code residual} (f32 of y's shape) unless that is null; y is neither x nor residual. */
     default void activatedLinear(Tensor y, Tensor x, Tensor w, Tensor bias, Activation f, Tensor residual) {
         linear(y, x, w, bias);

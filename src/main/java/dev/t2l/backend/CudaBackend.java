@@ -15,13 +15,18 @@ import java.util.List;
  * on one stream ({@link CudaDevice}), and {@link #download} waits for it. An index outside its table, which only the device sees, and a
  * kernel that failed, are reported there, or to whoever waits next.
  *
- * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels, keys split over blocks.
+ * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels, keys split over blocks. {@link #prefilling()} has
+ * products for many ({@link CudaDense}).
  */
 public final class CudaBackend implements Backend {
     private static final int THREADS = 256;
     private static final long MOST_BLOCKS = 4096;
 
-    /** What a backend and its {@link #decoding()} view have in common. */
+    private enum View {
+        PLAIN, DECODING, PREFILLING
+    }
+
+    /** What the views of a backend have in common. */
     private static final class Shared {
         final CudaDevice device = CudaDevice.open();
         final CudaSlabs slabs = new CudaSlabs(device);
@@ -38,23 +43,25 @@ public final class CudaBackend implements Backend {
         final CudaFunction l2Normalise = device.module("l2normalise").function("l2_normalise");
         final CudaFunction ropeAngles = device.module("rope").function("rope_angles");
         final CudaFunction rope = device.module("rope").function("rope");
+        final CudaBackend decoding = new CudaBackend(this, View.DECODING);
+        final CudaBackend prefilling = new CudaBackend(this, View.PREFILLING);
         volatile boolean closed;
     }
 
     private final Shared shared;
+    private final View view;
     private final boolean few;
-    private final CudaBackend decoding;
 
-    private CudaBackend(Shared shared, boolean few) {
+    private CudaBackend(Shared shared, View view) {
         this.shared = shared;
-        this.few = few;
-        this.decoding = few ? this : new CudaBackend(shared, true);
+        this.view = view;
+        this.few = view == View.DECODING;
     }
 
     /** @throws BackendUnavailableException with the reason in one line */
     static CudaBackend open() {
         try {
-            return new CudaBackend(new Shared(), false);
+            return new CudaBackend(new Shared(), View.PLAIN);
         } catch (CudaException | jcuda.CudaException e) {
             throw new BackendUnavailableException("the GPU cannot be used: " + e.getMessage(), e);
         }
@@ -79,13 +86,23 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Backend decoding() {
-        return decoding;
+        return shared.decoding;
+    }
+
+    @Override
+    public Backend prefilling() {
+        return shared.prefilling;
+    }
+
+    /** Who makes products of bf16 weights with many rows: {@code cublasLt 13.0.2}, or our own tiles and why. Looks for the library. */
+    public String products() {
+        return kernels().products.dense().describe();
     }
 
     /** Frees what {@link #place} took and refuses further calls; the device itself stays open for the next backend. */
     @Override
     public void close() {
-        if (!few) {
+        if (view == View.PLAIN) {
             shared.closed = true;
             shared.slabs.close();
         }
@@ -224,7 +241,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void linear(Tensor y, Tensor x, Tensor w, Tensor bias) {
-        kernels().products.linear(y, x, w, bias, few);
+        loraLinear(y, x, w, bias, null);
     }
 
     @Override
@@ -234,7 +251,62 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
-        kernels().products.loraLinear(y, x, w, bias, rows, few);
+        CudaDense dense = dense();
+        if (dense == null || !dense.products(x, List.of(new Product(y, w, bias, rows)))) {
+            kernels().products.loraLinear(y, x, w, bias, rows, few);
+        }
+    }
+
+    @Override
+    public void products(Tensor x, List<Product> products) {
+        CudaDense dense = dense();
+        if (dense == null || !dense.products(x, products)) {
+            Backend.super.products(x, products);
+        }
+    }
+
+    @Override
+    public void normedProducts(Tensor h, Tensor x, Norm norm, List<Product> products) {
+        CudaDense dense = dense();
+        if (dense == null || !dense.normedProducts(x, norm, products)) {
+            Backend.super.normedProducts(h, x, norm, products);
+        }
+    }
+
+    @Override
+    public void gatedProduct(Tensor h, Tensor x, Norm norm, Product gate, Product up, Activation f) {
+        if (dense() == null) {
+            Backend.super.gatedProduct(h, x, norm, gate, up, f);
+            return;
+        }
+        List<Product> both = List.of(gate, up);
+        if (norm == null) {
+            products(x, both);
+        } else {
+            normedProducts(h, x, norm, both);
+        }
+        gated(gate.y(), gate.y(), up.y(), f);
+    }
+
+    @Override
+    public void addProduct(Tensor x, Tensor in, Product product) {
+        CudaDense dense = dense();
+        if (dense == null || !dense.addProduct(x, in, product)) {
+            Backend.super.addProduct(x, in, product);
+        }
+    }
+
+    @Override
+    public void gatedMlp(Tensor h, Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
+        CudaDense dense = dense();
+        if (dense == null || !dense.gatedMlp(x, norm, gate, up, down, f)) {
+            Backend.super.gatedMlp(h, x, norm, gate, up, down, f);
+        }
+    }
+
+    /** The products of this view; null if it has no others than the plain one. */
+    private CudaDense dense() {
+        return view == View.PREFILLING ? kernels().products.dense() : null;
     }
 
     @Override

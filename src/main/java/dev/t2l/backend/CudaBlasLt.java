@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.t2l.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -12,22 +13,30 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 
 /**
- * Dense products of bf16 matrices with f32 sums by NVIDIA's cublasLt, bound by Panama.
+ * Dense products of bf16 matrices with f32 sums by NVIDIA's cublasLt, bound by Panama (cublasLt.h of CUDA 12 and 13). Opened once a
+ * process, never closed, like the device.
  *
- * <p>The algorithm is chosen once for every size of weight, for {@link #ROWS} rows of x, without splitting the sum over k, and used for
+ * <p>The algorithm is chosen once for every {@link Size}, for {@link #ROWS} rows of x, without splitting the sum over k, and used for
  * any number of rows, so a row's bits do not depend on the others. Threads take turns.
  */
 final class CudaBlasLt {
     private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
-    private static final List<String> LIBRARIES = List.of("libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so");
-    /** Workspace that the caller provides. */
+    private static final List<String> LIBRARIES = List.of("libcublasLt.so.13", "libcublasLt.so.12");
+    /** Bytes of workspace that the caller provides; what Hopper's kernels want. */
     static final long WORKSPACE = 32 << 20;
-    private static final long ROWS = 2048;
+    /** What addresses are multiples of. */
+    static final long ALIGNMENT = 16;
+    /** Rows that algorithms are chosen for. */
+    static final long ROWS = 2048;
 
     // cublasLt.h, library_types.h
     private static final int R_32F = 0;
@@ -36,19 +45,36 @@ final class CudaBlasLt {
     private static final int DESC_TRANSA = 3;
     private static final int OP_T = 1;
     private static final int LAYOUT_COLS = 3;
+    private static final int LAYOUT_BATCH_COUNT = 5;
+    private static final int LAYOUT_BATCH_STRIDE = 6;
     private static final int PREF_MAX_WORKSPACE_BYTES = 1;
     private static final int PREF_REDUCTION_SCHEME_MASK = 3;
     private static final int PREF_MIN_ALIGNMENT_A_BYTES = 5; // then B, C, D
-    private static final long ALIGNMENT = 16;
+    private static final int CONFIG_SPLITK_NUM = 2;
     private static final int ALGO_BYTES = 64;
     private static final int RESULT_BYTES = 96; // algo, size_t workspace, int state, float waves, int reserved[4]
+    private static final int RESULT_STATE = 72;
+    private static final int CANDIDATES = 16;
 
-    /** What serves one size of weight: descriptors and the algorithm. */
+    /**
+     * What an algorithm is chosen for: {@code count} products of the same x, w [out, in] each.
+     *
+     * @param y F32 or BF16
+     */
+    record Size(long in, long out, DType y, int count) {
+    }
+
+    /**
+     * Addresses of y, x and w, multiples of {@link #ALIGNMENT}, and elements from the first to the second y and w, multiples of 8.
+     */
+    record Operands(long y, long x, long w, long yStride, long wStride) {
+    }
+
+    /** Descriptors and the algorithm. */
     private record Plan(long operation, long w, long x, long y, MemorySegment algorithm) {
     }
 
-    private record Size(long in, long out) {
-    }
+    private static CudaBlasLt opened;
 
     private final CudaDevice device;
     private final SymbolLookup library = load();
@@ -59,6 +85,8 @@ final class CudaBlasLt {
     private final MethodHandle layoutSet = bind("cublasLtMatrixLayoutSetAttribute", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
     private final MethodHandle prefCreate = bind("cublasLtMatmulPreferenceCreate", ADDRESS);
     private final MethodHandle prefSet = bind("cublasLtMatmulPreferenceSetAttribute", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+    /** algorithm, attribute, value, bytes, written. */
+    private final MethodHandle configGet = bind("cublasLtMatmulAlgoConfigGetAttribute", ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS);
     /** handle, operation, a, b, c, d, preference, wanted, results, found. */
     private final MethodHandle heuristic = bind("cublasLtMatmulAlgoGetHeuristic", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
             JAVA_INT, ADDRESS, ADDRESS);
@@ -71,9 +99,26 @@ final class CudaBlasLt {
     private final MemorySegment one = arena.allocateFrom(JAVA_FLOAT, 1f);
     private final MemorySegment zero = arena.allocateFrom(JAVA_FLOAT, 0f);
     private final MemorySegment word = arena.allocate(8, 8);
+    private final String version;
 
-    /** @throws BackendUnavailableException if no cublasLt can be loaded */
-    CudaBlasLt(CudaDevice device) {
+    /**
+     * The library of this process.
+     *
+     * @throws BackendUnavailableException if none can be loaded, or what was loaded does not work
+     */
+    static synchronized CudaBlasLt open(CudaDevice device) {
+        if (opened == null) {
+            try {
+                opened = new CudaBlasLt(device);
+            } catch (CudaException | NoSuchElementException e) {
+                throw new BackendUnavailableException("cublasLt does not work: " + e.getMessage(), e);
+            }
+            LOG.log(System.Logger.Level.INFO, "products of many rows by " + opened);
+        }
+        return opened;
+    }
+
+    private CudaBlasLt(CudaDevice device) {
         this.device = device;
         device.makeCurrent();
         handle = create(bind("cublasLtCreate", ADDRESS));
@@ -83,33 +128,65 @@ final class CudaBlasLt {
         for (int i = 0; i < 4; i++) {
             set(prefSet, preference, PREF_MIN_ALIGNMENT_A_BYTES + i, ALIGNMENT, 4);
         }
-        LOG.log(System.Logger.Level.INFO, "dense products by cublasLt");
+        version = version();
     }
 
+    /** As {@code LD_LIBRARY_PATH} and the system find it, else where CUDA is usually installed. */
     private static SymbolLookup load() {
+        List<String> folders = new ArrayList<>();
+        if (System.getenv("CUDA_HOME") != null) {
+            folders.add(System.getenv("CUDA_HOME") + "/lib64");
+        }
+        folders.add("/usr/local/cuda/lib64");
         for (String name : LIBRARIES) {
             try {
                 return SymbolLookup.libraryLookup(name, Arena.global());
             } catch (IllegalArgumentException e) {
                 LOG.log(System.Logger.Level.DEBUG, name + " cannot be loaded");
             }
+            for (String folder : folders) {
+                Path file = Path.of(folder, name);
+                if (Files.exists(file)) {
+                    try {
+                        return SymbolLookup.libraryLookup(file, Arena.global());
+                    } catch (IllegalArgumentException e) {
+                        LOG.log(System.Logger.Level.DEBUG, file + " cannot be loaded");
+                    }
+                }
+            }
         }
-        throw new BackendUnavailableException("-Dt2l.cuda.gemm=cublaslt: none of " + LIBRARIES + " can be loaded; HINT: add its folder to LD_LIBRARY_PATH");
+        throw new BackendUnavailableException("none of " + String.join(", ", LIBRARIES) + " can be loaded; HINT: add its folder to LD_LIBRARY_PATH");
+    }
+
+    private String version() {
+        try {
+            long number = (long) Linker.nativeLinker().downcallHandle(library.findOrThrow("cublasLtGetVersion"), FunctionDescriptor.of(JAVA_LONG)).invokeExact();
+            return number / 10_000 + "." + number / 100 % 100 + "." + number % 100;
+        } catch (Throwable t) {
+            throw CudaCalls.unexpected(t);
+        }
     }
 
     /**
-     * {@code y[n, out] = x[n, in] w[out, in]^T}: y f32, x and w bf16, all at multiples of 16 bytes.
+     * {@code y[n, out] = x[n, in] w[out, in]^T}, plus what y held if {@code onto}; x and w bf16.
      *
      * @param workspace address of {@link #WORKSPACE} bytes, aligned to 256
      */
-    synchronized void product(long y, long x, long w, long n, long in, long out, long workspace) {
+    synchronized void product(Size size, Operands at, long n, boolean onto, long workspace) {
+        if (n == 0) {
+            return;
+        }
         device.makeCurrent();
-        Plan plan = plans.computeIfAbsent(new Size(in, out), this::plan);
+        Plan plan = plans.computeIfAbsent(size, this::plan);
         set(layoutSet, plan.x(), LAYOUT_COLS, n, 8);
         set(layoutSet, plan.y(), LAYOUT_COLS, n, 8);
+        if (size.count() > 1) {
+            set(layoutSet, plan.w(), LAYOUT_BATCH_STRIDE, at.wStride(), 8);
+            set(layoutSet, plan.y(), LAYOUT_BATCH_STRIDE, at.yStride(), 8);
+        }
         try {
-            check((int) matmul.invokeExact(handle, plan.operation(), one, w, plan.w(), x, plan.x(), zero, y, plan.y(), y, plan.y(), plan.algorithm(), workspace,
-                    WORKSPACE, device.stream()), "cublasLtMatmul of " + n + " x " + in + " by " + out);
+            check((int) matmul.invokeExact(handle, plan.operation(), one, at.w(), plan.w(), at.x(), plan.x(), onto ? one : zero, at.y(), plan.y(), at.y(),
+                    plan.y(), plan.algorithm(), workspace, WORKSPACE, device.stream()), "cublasLtMatmul of " + n + " rows by " + size);
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
@@ -121,24 +198,43 @@ final class CudaBlasLt {
             check((int) descCreate.invokeExact(word, COMPUTE_32F, R_32F), "cublasLtMatmulDescCreate");
             long operation = word.get(JAVA_LONG, 0);
             set(descSet, operation, DESC_TRANSA, OP_T, 4);
-            long w = layout(R_16BF, size.in(), size.out());
-            long x = layout(R_16BF, size.in(), ROWS);
-            long y = layout(R_32F, size.out(), ROWS);
-            MemorySegment result = arena.allocate(RESULT_BYTES, 8);
+            long w = layout(R_16BF, size.in(), size.out(), size.count(), size.in() * size.out());
+            long x = layout(R_16BF, size.in(), ROWS, size.count(), 0);
+            long y = layout(size.y() == DType.F32 ? R_32F : R_16BF, size.out(), ROWS, size.count(), ROWS * size.out());
+            MemorySegment results = arena.allocate(RESULT_BYTES * CANDIDATES, 8);
             MemorySegment found = arena.allocate(JAVA_INT);
-            check((int) heuristic.invokeExact(handle, operation, w, x, y, y, preference, 1, result, found), "cublasLtMatmulAlgoGetHeuristic");
-            if (found.get(JAVA_INT, 0) == 0) {
-                throw new CudaException("cublasLt has no algorithm for " + size);
+            check((int) heuristic.invokeExact(handle, operation, w, x, y, y, preference, CANDIDATES, results, found), "cublasLtMatmulAlgoGetHeuristic");
+            for (int i = 0; i < found.get(JAVA_INT, 0); i++) {
+                MemorySegment algorithm = results.asSlice((long) i * RESULT_BYTES, ALGO_BYTES);
+                if (results.get(JAVA_INT, (long) i * RESULT_BYTES + RESULT_STATE) == 0 && parts(algorithm) <= 1) {
+                    LOG.log(System.Logger.Level.DEBUG, "cublasLt: candidate " + i + " of " + found.get(JAVA_INT, 0) + " for " + size);
+                    return new Plan(operation, w, x, y, algorithm);
+                }
             }
-            return new Plan(operation, w, x, y, result.asSlice(0, ALGO_BYTES));
+            throw new CudaException("cublasLt has no algorithm for " + size + " on " + device);
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
     }
 
-    private long layout(int type, long rows, long columns) throws Throwable {
+    /** Into how many parts an algorithm splits the sum over k. */
+    private int parts(MemorySegment algorithm) throws Throwable {
+        try (Arena confined = Arena.ofConfined()) {
+            MemorySegment value = confined.allocate(JAVA_INT);
+            MemorySegment written = confined.allocate(JAVA_LONG);
+            check((int) configGet.invokeExact(algorithm, CONFIG_SPLITK_NUM, value, 4L, written), "cublasLtMatmulAlgoConfigGetAttribute");
+            return value.get(JAVA_INT, 0);
+        }
+    }
+
+    private long layout(int type, long rows, long columns, int count, long stride) throws Throwable {
         check((int) layoutCreate.invokeExact(word, type, rows, columns, rows), "cublasLtMatrixLayoutCreate");
-        return word.get(JAVA_LONG, 0);
+        long layout = word.get(JAVA_LONG, 0);
+        if (count > 1) {
+            set(layoutSet, layout, LAYOUT_BATCH_COUNT, count, 4);
+            set(layoutSet, layout, LAYOUT_BATCH_STRIDE, stride, 8);
+        }
+        return layout;
     }
 
     private long create(MethodHandle call) {
@@ -167,5 +263,11 @@ final class CudaBlasLt {
         if (status != 0) {
             throw new CudaException(what + ": cublasLt status " + status + " on " + device);
         }
+    }
+
+    /** {@code cublasLt 13.0.2}. */
+    @Override
+    public String toString() {
+        return "cublasLt " + version;
     }
 }

@@ -2,74 +2,296 @@ package dev.t2l.backend;
 
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
+import java.util.List;
 import java.util.Locale;
 
 /**
- * Products for many rows by a library, with activations rounded to bf16: {@code -Dt2l.cuda.gemm=cublaslt}. bf16 weights as they lie,
- * quantised ones turned into bf16 first; f32 and f16 weights stay with {@code cuda/lineartiles.cu}, where {@code own}, the default,
- * has them all, without that rounding.
+ * The products of {@link CudaBackend#prefilling()}, with what comes before and after them: those whose weight is bf16 go through
+ * {@link CudaBlasLt}, their input rounded to bf16 once for all products that it has, sums and results in f32; between the two halves of a
+ * gated MLP, results are bf16, too. What a result is added to (a residual, a bias, adapters) is there first, and the library
+ * accumulates onto it.
+ *
+ * <p>{@code -Dt2l.cuda.gemm=auto}, the default, is this; {@code own} stays with {@code cuda/lineartiles.cu}, without that rounding; {@code
+ * cublaslt} also turns quantised weights into bf16 each time they are used, and is an error where the library cannot be loaded. Other
+ * weights, and sizes that are no multiple of eight, are not taken: every operation here says whether it was, and else does nothing.
  */
 final class CudaDense {
+    private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
     private static final int THREADS = 256;
     private static final int EACH = 8;
     private static final long MOST_BLOCKS = 8192;
+    private static final int ADDEND_ROWS = 8;
+    private static final int ADDEND_RANKS = 8;
+    private static final int ADDEND_OUTPUTS = 1024;
     private static final int BF16 = KernelTypes.code(DType.BF16);
+    private static final DType[] QUANTISED = {DType.Q4_0, DType.Q4_1, DType.Q8_0, DType.Q4_K, DType.Q6_K};
+    /** Outputs times rows of a tile of the library's. */
+    private static final long TILE = 128L * 256;
+    private static volatile boolean told;
+
+    /** The library's kernels and what serves them. */
+    private static final class Kernels {
+        final CudaBlasLt library;
+        final CudaFunction round;
+        final CudaFunction norm;
+        final CudaFunction gated;
+        final CudaFunction[] dequantise = new CudaFunction[KernelTypes.code(DType.Q6_K) + 1];
+        final CudaFunction low;
+        final CudaFunction addendF32;
+        final CudaFunction addendBf16;
+
+        Kernels(CudaDevice device) {
+            library = CudaBlasLt.open(device);
+            CudaModule convert = device.module("convert");
+            round = convert.function("convert_f32");
+            norm = convert.function("convert_norm");
+            gated = convert.function("convert_gated_bf16");
+            for (DType type : QUANTISED) {
+                dequantise[KernelTypes.code(type)] = convert.function("convert_" + type.name().toLowerCase(Locale.ROOT));
+            }
+            CudaModule addend = device.module("addend");
+            low = addend.function("addend_low");
+            addendF32 = addend.function("addend_f32");
+            addendBf16 = addend.function("addend_bf16");
+        }
+    }
+
+    /** Scratch of one operation: addresses in one piece. */
+    private record Room(long workspace, long input, long low, long weights) {
+    }
 
     private final CudaDevice device;
-    private final CudaBlasLt library;
-    private final CudaFunction rounding;
-    private final CudaFunction addBias;
-    private final CudaFunction[] conversions = new CudaFunction[DType.values().length];
+    private final CudaScratch scratch;
+    private final CudaLora lora;
+    private final boolean own;
+    private final boolean quantised;
+    private Kernels kernels;
+    private String missing; // why there is no library
 
-    private CudaDense(CudaDevice device) {
+    /** @throws BackendUnavailableException if the property has no such value, or asks for what is not there */
+    CudaDense(CudaDevice device, CudaLora lora) {
         this.device = device;
-        library = new CudaBlasLt(device);
-        CudaModule module = device.module("convert");
-        rounding = module.function("convert_f32");
-        addBias = module.function("add_bias");
-        for (DType type : new DType[] {DType.Q4_0, DType.Q4_1, DType.Q8_0, DType.Q4_K, DType.Q6_K}) {
-            conversions[KernelTypes.code(type)] = module.function("convert_" + type.name().toLowerCase(Locale.ROOT));
+        this.scratch = device.scratch();
+        this.lora = lora;
+        String property = System.getProperty("t2l.cuda.gemm", "auto");
+        if (!List.of("auto", "own", "cublaslt").contains(property)) {
+            throw new BackendUnavailableException("-Dt2l.cuda.gemm=" + property + ": wanted auto, own or cublaslt");
         }
+        own = property.equals("own");
+        quantised = property.equals("cublaslt");
+        if (quantised && kernels() == null) {
+            throw new BackendUnavailableException("-Dt2l.cuda.gemm=cublaslt: " + missing);
+        }
+    }
+
+    /** Which library makes the products of many rows, or why none does. */
+    String describe() {
+        return own ? "own tiles (-Dt2l.cuda.gemm=own)" : kernels() == null ? "own tiles (" + missing + ")" : kernels.library.toString();
+    }
+
+    /** Looked for when first wanted; null if not to be had. */
+    private synchronized Kernels kernels() {
+        if (kernels == null && missing == null && !own) {
+            try {
+                kernels = new Kernels(device);
+            } catch (BackendUnavailableException e) {
+                missing = e.getMessage();
+                if (!told) {
+                    told = true;
+                    LOG.log(System.Logger.Level.INFO, "prefill by own tiles, at a fraction of the speed: " + missing);
+                }
+            }
+        }
+        return kernels;
+    }
+
+    /** By the weight and where operands lie alone, never by the number of rows. */
+    private boolean takes(Product p) {
+        int type = KernelTypes.code(p.w().dtype());
+        return (type == BF16 || quantised && type > BF16) && p.w().cols() % EACH == 0 && p.w().rows() % EACH == 0 && aligned(p.y())
+                && (type > BF16 || aligned(p.w())) && aligned(p.lora()) && kernels() != null;
+    }
+
+    private boolean takes(List<Product> products) {
+        for (int i = 0; i < products.size(); i++) {
+            if (!takes(products.get(i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean aligned(Tensor t) {
+        return t.address() % CudaBlasLt.ALIGNMENT == 0;
+    }
+
+    private static boolean aligned(LoraRows rows) {
+        if (rows != null) {
+            for (int i = 0; i < rows.factors().size(); i++) {
+                if (!aligned(rows.factors().get(i).a())) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    /** {@link Backend#products}. */
+    boolean products(Tensor x, List<Product> products) {
+        if (!takes(products)) {
+            return false;
+        }
+        synchronized (scratch) {
+            Room room = room(x.elements(), products);
+            round(room, x);
+            productsOf(room, x.rows(), products);
+        }
+        return true;
+    }
+
+    /** {@link Backend#normedProducts}. */
+    boolean normedProducts(Tensor x, Norm norm, List<Product> products) {
+        if (!takes(products)) {
+            return false;
+        }
+        synchronized (scratch) {
+            Room room = room(x.elements(), products);
+            norm(room, x, norm);
+            productsOf(room, x.rows(), products);
+        }
+        return true;
+    }
+
+    /** {@link Backend#addProduct}. */
+    boolean addProduct(Tensor x, Tensor in, Product product) {
+        Product onto = new Product(x, product.w(), product.bias(), product.lora());
+        if (!takes(onto)) {
+            return false;
+        }
+        synchronized (scratch) {
+            Room room = room(in.elements(), List.of(onto));
+            round(room, in);
+            product(room, onto, DType.F32, in.rows(), true);
+        }
+        return true;
     }
 
     /**
-     * What the property asks for; null for our own products.
-     *
-     * @throws BackendUnavailableException if it asks for what is not there
+     * {@link Backend#gatedMlp}. Both halves' results lie as bf16 where gate.y and up.y are, and their product where gate's was.
      */
-    static CudaDense wanted(CudaDevice device) {
-        String property = System.getProperty("t2l.cuda.gemm", "own");
-        return switch (property) {
-            case "own" -> null;
-            case "cublaslt" -> new CudaDense(device);
-            default -> throw new BackendUnavailableException("-Dt2l.cuda.gemm=" + property + ": wanted own or cublaslt");
-        };
-    }
-
-    /** By the weight and where results lie alone, never by the number of rows. */
-    boolean takes(int type, Tensor w, Tensor y) {
-        return type >= BF16 && w.cols() % EACH == 0 && w.rows() % EACH == 0 && y.address() % 16 == 0 && (type > BF16 || w.address() % 16 == 0);
-    }
-
-    void product(int type, Tensor y, Tensor x, Tensor w, Tensor bias) {
-        long rounded = (x.elements() * 2 + 255) / 256 * 256;
-        long converted = type == BF16 ? 0 : w.elements() * 2;
-        CudaScratch scratch = device.scratch();
+    boolean gatedMlp(Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
+        Product onto = new Product(x, down.w(), down.bias(), down.lora());
+        List<Product> all = List.of(gate, up, onto);
+        if (!takes(all)) {
+            return false;
+        }
+        long n = x.rows();
+        long wide = gate.y().elements();
         synchronized (scratch) {
-            long workspace = scratch.address(CudaBlasLt.WORKSPACE + rounded + converted);
-            long to = workspace + CudaBlasLt.WORKSPACE;
-            rounding.args().i64(to).pointer(x).i64(x.elements()).run(blocks(x.elements() / EACH), 1, 1, THREADS, 0);
-            long weights = w.address();
-            if (type != BF16) {
-                weights = to + rounded;
-                conversions[type].args().i64(weights).pointer(w).i64(w.elements()).run(blocks(w.elements() / EACH), 1, 1, THREADS, 0);
-            }
-            library.product(y.address(), to, weights, x.rows(), w.cols(), w.rows(), workspace);
-            if (bias != null) {
-                addBias.args().pointer(y).i64(y.rows()).i64(y.cols()).pointer(bias).i32(CudaLinear.biasType(bias))
-                        .run(blocks(y.cols()), (int) Math.min(y.rows(), 64), 1, THREADS, 0);
+            Room room = room(x.elements(), all);
+            norm(room, x, norm);
+            product(room, gate, DType.BF16, n, false);
+            product(room, up, DType.BF16, n, false);
+            long gated = gate.y().address();
+            kernels.gated.args().i64(gated).i64(gated).pointer(up.y()).i64(wide).i32(f.ordinal()).run(blocks(wide / EACH), 1, 1, THREADS, 0);
+            product(new Room(room.workspace(), gated, room.low(), room.weights()), onto, DType.F32, n, true);
+        }
+        return true;
+    }
+
+    /** For an input of so many elements, and the largest of what each product needs. */
+    private Room room(long elements, List<Product> products) {
+        long low = 0;
+        long weights = 0;
+        for (int i = 0; i < products.size(); i++) {
+            Product p = products.get(i);
+            low = Math.max(low, p.lora() == null ? 0 : CudaLora.lowBytes(p.lora(), CudaLora.stride(p.lora())));
+            weights = Math.max(weights, p.w().dtype() == DType.BF16 ? 0 : 2 * p.w().elements());
+        }
+        long input = round256(2 * elements);
+        low = round256(low);
+        long at = scratch.address(CudaBlasLt.WORKSPACE + input + low + weights);
+        return new Room(at, at + CudaBlasLt.WORKSPACE, at + CudaBlasLt.WORKSPACE + input, at + CudaBlasLt.WORKSPACE + input + low);
+    }
+
+    private static long round256(long bytes) {
+        return (bytes + 255) / 256 * 256;
+    }
+
+    private void round(Room room, Tensor x) {
+        kernels.round.args().i64(room.input()).pointer(x).i64(x.elements()).run(blocks(x.elements() / EACH), 1, 1, THREADS, 0);
+    }
+
+    private void norm(Room room, Tensor x, Norm norm) {
+        int type = KernelTypes.code(norm.weight().dtype());
+        if (type < 0) {
+            throw new IllegalArgumentException("norm: no CUDA kernel reads " + norm.weight() + "; HINT: place() turns such weights into f32");
+        }
+        kernels.norm.args().i64(room.input()).pointer(x).i64(x.cols()).pointer(norm.weight()).i32(type).f32(norm.eps()).f32(norm.weightOffset())
+                .run(Math.toIntExact(x.rows()), 1, 1, THREADS, 0);
+    }
+
+    /** Two small neighbours of one size go together, since one alone leaves part of the device idle. */
+    private void productsOf(Room room, long n, List<Product> products) {
+        for (int i = 0; i < products.size(); i++) {
+            Product p = products.get(i);
+            if (i + 1 < products.size() && pair(p, products.get(i + 1))) {
+                Product q = products.get(++i);
+                boolean onto = adds(p) || adds(q);
+                if (onto) {
+                    addend(room, p, DType.F32, false);
+                    addend(room, q, DType.F32, false);
+                }
+                var size = new CudaBlasLt.Size(p.w().cols(), p.w().rows(), DType.F32, 2);
+                var at = new CudaBlasLt.Operands(p.y().address(), room.input(), p.w().address(), (q.y().address() - p.y().address()) / 4,
+                        (q.w().address() - p.w().address()) / 2);
+                kernels.library.product(size, at, n, onto, room.workspace());
+            } else {
+                product(room, p, DType.F32, n, false);
             }
         }
+    }
+
+    /** By weights alone: what adapters a batch has does not count. */
+    private boolean pair(Product p, Product q) {
+        return p.w().dtype() == DType.BF16 && q.w().dtype() == DType.BF16 && p.w().rows() == q.w().rows()
+                && p.w().rows() * CudaBlasLt.ROWS < TILE * device.multiprocessors();
+    }
+
+    /** @param type of what lies at y: F32 or BF16 */
+    private void product(Room room, Product p, DType type, long n, boolean onto) {
+        if (adds(p)) {
+            addend(room, p, type, onto);
+        }
+        long w = p.w().address();
+        if (p.w().dtype() != DType.BF16) {
+            w = room.weights();
+            kernels.dequantise[KernelTypes.code(p.w().dtype())].args().i64(w).pointer(p.w()).i64(p.w().elements())
+                    .run(blocks(p.w().elements() / EACH), 1, 1, THREADS, 0);
+        }
+        kernels.library.product(new CudaBlasLt.Size(p.w().cols(), p.w().rows(), type, 1), new CudaBlasLt.Operands(p.y().address(), room.input(), w, 0, 0), n,
+                onto || adds(p), room.workspace());
+    }
+
+    /** Whether something is added besides what y holds. */
+    private static boolean adds(Product p) {
+        return p.bias() != null || p.lora() != null && CudaLora.stride(p.lora()) > 0;
+    }
+
+    /** {@code y = bias + adapters}, plus y if {@code onto}. */
+    private void addend(Room room, Product p, DType type, boolean onto) {
+        LoraRows rows = p.lora();
+        long stride = rows == null ? 0 : CudaLora.stride(rows);
+        long n = p.y().rows();
+        if (stride > 0) {
+            CudaLaunch launch = kernels.low.args().i64(room.input()).i64(n).i64(p.w().cols()).i64(device.fault());
+            lora.pass(launch, rows, room.low(), stride).run(Math.toIntExact(CudaLinear.ceil(n, ADDEND_ROWS)),
+                    Math.toIntExact(CudaLinear.ceil(stride, ADDEND_RANKS)), Math.toIntExact(rows.slots().cols()), THREADS, 0);
+        }
+        CudaLaunch launch = (type == DType.F32 ? kernels.addendF32 : kernels.addendBf16).args().pointer(p.y()).i64(n).i64(p.y().cols()).i32(onto ? 1 : 0)
+                .pointer(p.bias()).i32(CudaLinear.biasType(p.bias())).i64(device.fault());
+        lora.pass(launch, rows, room.low(), stride).run(Math.toIntExact(CudaLinear.ceil(p.y().cols(), ADDEND_OUTPUTS)),
+                Math.toIntExact(CudaLinear.ceil(n, ADDEND_ROWS)), 1, THREADS, 0);
     }
 
     private static int blocks(long threads) {

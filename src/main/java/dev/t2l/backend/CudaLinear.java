@@ -24,7 +24,6 @@ final class CudaLinear {
 
     private final CudaDevice device;
     private final CudaLora lora;
-    private final CudaDense dense; // null: our own tiles
     private final ThinProduct[][] thin = new ThinProduct[NAMES.length][]; // most tiles first
     private final CudaFunction[] plain = new CudaFunction[4];             // 1, 2, 4, 8 rows
     private final CudaFunction[] any = new CudaFunction[FIRST_QUANTISED];
@@ -33,7 +32,6 @@ final class CudaLinear {
     CudaLinear(CudaDevice device, CudaLora lora) {
         this.device = device;
         this.lora = lora;
-        this.dense = CudaDense.wanted(device);
         CudaModule few = device.module("linear");
         CudaModule many = device.module("lineartiles");
         for (int i = 0; i < plain.length; i++) {
@@ -136,10 +134,6 @@ final class CudaLinear {
             return;
         }
         if (n == 0) {
-            return;
-        }
-        if (dense != null && dense.takes(type, w, y)) {
-            dense.product(type, y, x, w, bias);
             return;
         }
         Tile tile = null;

@@ -12,6 +12,7 @@ final class CudaProducts {
     private final CudaLora lora;
     private final CudaLinear linear;
     private final CudaHeads heads;
+    private final CudaDense dense;
     private final CudaFunction cut;
 
     CudaProducts(CudaDevice device) {
@@ -19,7 +20,13 @@ final class CudaProducts {
         this.lora = new CudaLora(device);
         this.linear = new CudaLinear(device, lora);
         this.heads = new CudaHeads(device);
+        this.dense = new CudaDense(device, lora);
         this.cut = device.module("lorafactor").function("lora_factor_cut");
+    }
+
+    /** What the view for many rows has of its own. */
+    CudaDense dense() {
+        return dense;
     }
 
     /** {@link Backend#linear}; {@code decoding} picks the kernels for few rows. */

@@ -68,8 +68,12 @@ public final class Decoder {
             Attention.forward(backend, r.attended(), r.q(), cache.keys(l), cache.values(l), r.ranges(), attention[l]);
             addBranch(r, r.attended(), p.output(), w.attentionPostNorm());
 
-            Products.gated(backend, r.h(), r.x(), p.mlpNorm(), p.gate(), p.up(), config.activation());      // gate, up (n, I)
-            addBranch(r, r.gate(), p.down(), w.mlpPostNorm());
+            if (w.mlpPostNorm() == null) {
+                Products.mlp(backend, r.h(), r.x(), p.mlpNorm(), p.gate(), p.up(), p.down(), config.activation());  // gate, up (n, I)
+            } else {
+                Products.gated(backend, r.h(), r.x(), p.mlpNorm(), p.gate(), p.up(), config.activation());
+                addBranch(r, r.gate(), p.down(), w.mlpPostNorm());
+            }
         }
         Workspace.Wanted wanted = space.wanted();
         if (wanted.index().elements() > 0) {

@@ -48,6 +48,23 @@ public final class Products {
         backend.gatedProduct(h, x, norm, gate, up, f);
     }
 
+    /**
+     * A gated MLP with its norm and residual: {@code x += down product of f(gate product) * up product}, the latter two of
+     * {@link RmsNorm} of x.
+     *
+     * @param h f32 [n, in], undefined afterwards, as are gate.y, up.y and down.y, which may be h
+     * @param x f32 [n, in]
+     */
+    public static void mlp(Backend backend, Tensor h, Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
+        norm("Products.mlp", h, x, norm);
+        check("Products.mlp", x, gate);
+        check("Products.mlp", x, up);
+        Check.matrix("Products.mlp", "up", up.y(), DType.F32, gate.y().rows(), gate.y().cols());
+        check("Products.mlp", gate.y(), down);
+        Check.matrix("Products.mlp", "x", x, DType.F32, down.y().rows(), down.y().cols());
+        backend.gatedMlp(h, x, norm, gate, up, down, f);
+    }
+
     /** {@code x += product of in}; x f32 [n, out], in f32 [n, in]. */
     public static void add(Backend backend, Tensor x, Tensor in, Product product) {
         check("Products.add", in, product);

@@ -61,7 +61,6 @@ final class CudaDense {
     }
 
     private final CudaDevice device;
-    private final CudaScratch scratch;
     private final CudaLora lora;
     private final boolean own;
     private final boolean quantised;
@@ -71,7 +70,6 @@ final class CudaDense {
     /** @throws BackendUnavailableException if the property has no such value, or asks for what is not there */
     CudaDense(CudaDevice device, CudaLora lora) {
         this.device = device;
-        this.scratch = device.scratch();
         this.lora = lora;
         String property = System.getProperty("t2l.cuda.gemm", "auto");
         if (!List.of("auto", "own", "cublaslt").contains(property)) {
@@ -141,8 +139,9 @@ final class CudaDense {
         if (!takes(products)) {
             return false;
         }
+        CudaScratch scratch = device.scratch();
         synchronized (scratch) {
-            Room room = room(x.elements(), products);
+            Room room = room(scratch, x.elements(), products);
             round(room, x);
             productsOf(room, x.rows(), products);
         }
@@ -154,8 +153,9 @@ final class CudaDense {
         if (!takes(products)) {
             return false;
         }
+        CudaScratch scratch = device.scratch();
         synchronized (scratch) {
-            Room room = room(x.elements(), products);
+            Room room = room(scratch, x.elements(), products);
             norm(room, x, norm);
             productsOf(room, x.rows(), products);
         }
@@ -168,8 +168,9 @@ final class CudaDense {
         if (!takes(onto)) {
             return false;
         }
+        CudaScratch scratch = device.scratch();
         synchronized (scratch) {
-            Room room = room(in.elements(), List.of(onto));
+            Room room = room(scratch, in.elements(), List.of(onto));
             round(room, in);
             product(room, onto, DType.F32, in.rows(), true);
         }
@@ -187,8 +188,9 @@ final class CudaDense {
         }
         long n = x.rows();
         long wide = gate.y().elements();
+        CudaScratch scratch = device.scratch();
         synchronized (scratch) {
-            Room room = room(x.elements(), all);
+            Room room = room(scratch, x.elements(), all);
             norm(room, x, norm);
             product(room, gate, DType.BF16, n, false);
             product(room, up, DType.BF16, n, false);
@@ -200,7 +202,7 @@ final class CudaDense {
     }
 
     /** For an input of so many elements, and the largest of what each product needs. */
-    private Room room(long elements, List<Product> products) {
+    private Room room(CudaScratch scratch, long elements, List<Product> products) {
         long low = 0;
         long weights = 0;
         for (int i = 0; i < products.size(); i++) {

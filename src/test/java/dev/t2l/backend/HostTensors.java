@@ -71,6 +71,14 @@ public final class HostTensors extends HostBackend {
             return new LoraRows(factors, out(table), in(rows.slots()), in(rows.weights()), rows.headDim());
         }
 
+        Norm in(Norm norm) {
+            return norm == null ? null : new Norm(in(norm.weight()), norm.eps(), norm.weightOffset());
+        }
+
+        Product of(Product p) {
+            return new Product(out(p.y()), in(p.w()), in(p.bias()), in(p.lora()));
+        }
+
         /** Copies the results back, and frees everything. */
         @Override
         public void close() {
@@ -96,6 +104,11 @@ public final class HostTensors extends HostBackend {
     @Override
     public Backend decoding() {
         return new HostTensors(device.decoding());
+    }
+
+    @Override
+    public Backend prefilling() {
+        return new HostTensors(device.prefilling());
     }
 
     @Override
@@ -191,6 +204,41 @@ public final class HostTensors extends HostBackend {
     public void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         try (Call c = new Call()) {
             device.loraLinear(c.out(y), c.in(x), c.in(w), c.in(bias), c.in(rows));
+        }
+    }
+
+    @Override
+    public void products(Tensor x, List<Product> products) {
+        try (Call c = new Call()) {
+            device.products(c.in(x), products.stream().map(c::of).toList());
+        }
+    }
+
+    @Override
+    public void normedProducts(Tensor h, Tensor x, Norm norm, List<Product> products) {
+        try (Call c = new Call()) {
+            device.normedProducts(c.out(h), c.in(x), c.in(norm), products.stream().map(c::of).toList());
+        }
+    }
+
+    @Override
+    public void gatedProduct(Tensor h, Tensor x, Norm norm, Product gate, Product up, Activation f) {
+        try (Call c = new Call()) {
+            device.gatedProduct(h == null ? null : c.out(h), c.in(x), c.in(norm), c.of(gate), c.of(up), f);
+        }
+    }
+
+    @Override
+    public void addProduct(Tensor x, Tensor in, Product product) {
+        try (Call c = new Call()) {
+            device.addProduct(c.out(x), c.in(in), c.of(product));
+        }
+    }
+
+    @Override
+    public void gatedMlp(Tensor h, Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
+        try (Call c = new Call()) {
+            device.gatedMlp(c.out(h), c.out(x), c.in(norm), c.of(gate), c.of(up), c.of(down), f);
         }
     }
 

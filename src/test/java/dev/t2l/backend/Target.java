@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import dev.t2l.EachBackend;
 
-/** Whose kernels a test holds against {@link JavaBackend}, the oracle: each native instruction set, and the GPU with both kinds of products. */
+/** Whose kernels a test holds against {@link JavaBackend}, the oracle: each native instruction set, and the GPU with each kind of products. */
 enum Target {
-    BASELINE(Isa.BASELINE), AVX2(Isa.AVX2), AVX512(Isa.AVX512), CUDA(null), CUDA_DECODING(null);
+    BASELINE(Isa.BASELINE), AVX2(Isa.AVX2), AVX512(Isa.AVX512), CUDA(null), CUDA_DECODING(null), CUDA_PREFILLING(null);
 
     private final Isa isa;
 
@@ -27,7 +27,7 @@ enum Target {
                 return CpuBackend.open(isa, threads);
             }
             Backend cuda = HostTensors.of(CudaBackend.open());
-            return this == CUDA ? cuda : cuda.decoding();
+            return this == CUDA ? cuda : this == CUDA_DECODING ? cuda.decoding() : cuda.prefilling();
         } catch (BackendUnavailableException e) {
             if (isa == null && EachBackend.required("cuda")) {
                 fail(e);

@@ -1,0 +1,254 @@
+package dev.t2l.backend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * The GPU's products for many rows, alone and with what comes before and after them, against Java: with a library's products (bf16
+ * weights, sizes that are multiples of eight) and without. Two of k's and v's size go together, q's does not. Adapters: several ranks,
+ * rows with none, one and two of them, neighbours with the same and with others, on q and v only.
+ */
+@Tag("cuda")
+class PrefillProductsTest {
+    private static final int IN = 136;
+    private static final int OUT = 264;
+    private static final int SMALL = 72;
+    private static final int WIDE = 320;
+    private final KernelData data = new KernelData();
+
+    @AfterEach
+    void forgetTheChoice() {
+        System.clearProperty("t2l.cuda.gemm");
+    }
+
+    /** A layer's worth of weights; y tensors are made for each call. */
+    private record Layer(Norm norm, Tensor q, Tensor k, Tensor v, Tensor bias, Tensor gate, Tensor up, Tensor down) {
+    }
+
+    private Layer layer(DType type, long in) {
+        return new Layer(new Norm(data.normal(in), 1e-5f, 1), data.weights(type, OUT, in), data.weights(type, SMALL, in), data.weights(type, SMALL, in), data.normal(OUT),
+                data.weights(type, WIDE, in), data.weights(type, WIDE, in), data.weights(type, in, WIDE));
+    }
+
+    private LoraRows adapters(int n, long in, long out, int headDim) {
+        List<LoraRows.Factor> factors = new ArrayList<>();
+        for (int rank : new int[] {8, 1, 19}) {
+            Tensor a = data.normal(rank, in);
+            factors.add(new LoraRows.Factor(a, data.normal(out, rank), rank, 0.03f));
+        }
+        Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
+        Tensor slots = Tensor.allocate(Arena.ofAuto(), DType.I32, n, 2);
+        for (int i = 0; i < n; i++) {
+            int kind = i * 7 / n; // runs of rows, then single ones
+            slots.setInt(2L * i, kind == 0 ? -1 : kind < 4 ? kind % 3 : i % 3);
+            slots.setInt(2L * i + 1, i % 5 == 0 ? 1 : -1);
+        }
+        return new LoraRows(factors, table, slots, data.normal(n, 2), headDim);
+    }
+
+    private static LoraRows rows(LoraRows all, int from, int to) {
+        return all == null ? null : new LoraRows(all.factors(), all.table(), all.slots().slice(from, to), all.weights().slice(from, to), all.headDim());
+    }
+
+    private static Tensor zeros(int n, Tensor w) {
+        return KernelData.zeros(n, w.rows());
+    }
+
+    /** q, k and v of the normed rows, one after the other. */
+    private static float[] attention(Backend b, Layer l, Tensor x, LoraRows onQ, LoraRows onV) {
+        int n = (int) x.rows();
+        List<Product> products = List.of(new Product(zeros(n, l.q()), l.q(), l.bias(), onQ), new Product(zeros(n, l.k()), l.k(), null, null),
+                new Product(zeros(n, l.v()), l.v(), null, onV));
+        b.normedProducts(KernelData.zeros(n, x.cols()), x, l.norm(), products);
+        Tensor all = KernelData.zeros(n, OUT + 2L * SMALL);
+        for (int i = 0; i < n; i++) {
+            long at = 0;
+            for (Product p : products) {
+                for (long o = 0; o < p.y().cols(); o++) {
+                    all.setFloat(i * all.cols() + at++, p.y().getFloat(i * p.y().cols() + o));
+                }
+            }
+        }
+        return all.toFloats();
+    }
+
+    private static float[] mlp(Backend b, Layer l, Tensor x, LoraRows onGate, LoraRows onDown) {
+        int n = (int) x.rows();
+        Tensor sum = KernelData.copy(x);
+        b.gatedMlp(KernelData.zeros(n, x.cols()), sum, l.norm(), new Product(zeros(n, l.gate()), l.gate(), null, onGate),
+                new Product(zeros(n, l.up()), l.up(), null, null), new Product(zeros(n, l.down()), l.down(), null, onDown), Activation.SILU);
+        return sum.toFloats();
+    }
+
+    private static float[] residual(Backend b, Layer l, Tensor x, Tensor in, LoraRows onDown) {
+        Tensor sum = KernelData.copy(x);
+        b.addProduct(sum, in, new Product(zeros((int) x.rows(), l.down()), l.down(), null, onDown));
+        return sum.toFloats();
+    }
+
+    /** The norm of the difference, as a share of that of {@code want}, and ten times that for the worst element. */
+    private static void assertNear(float[] want, float[] got, double tolerance) {
+        double norm = 0;
+        double difference = 0;
+        double worst = 0;
+        for (int i = 0; i < want.length; i++) {
+            double d = Math.abs((double) got[i] - want[i]);
+            norm += (double) want[i] * want[i];
+            difference += d * d;
+            worst = Double.isNaN(d) ? d : Math.max(worst, d);
+        }
+        double error = Math.sqrt(difference / norm);
+        double worstError = worst / Math.sqrt(norm / want.length);
+        assertTrue(error <= tolerance && worstError <= 10 * tolerance, () -> "error " + error + ", of the worst element " + worstError + ", allowed " + tolerance);
+    }
+
+    /** Rounding x to bf16 costs 2^-9 of a term at most, a third of which remains of many; our tiles' x has 16 bits. */
+    private static double tolerance(DType type, boolean rounded) {
+        return rounded ? 4e-3 : type == DType.F32 ? 2e-6 : 2e-5;
+    }
+
+    static Stream<DType> types() {
+        return Stream.of(DType.BF16, DType.F16, DType.F32);
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    void agreesWithJava(DType type) {
+        for (long in : new long[] {IN, 69}) { // 69: not the library's
+            Layer l = layer(type, in);
+            double tolerance = tolerance(type, type == DType.BF16 && in == IN);
+            for (int n : new int[] {1, 7, 300}) {
+                Tensor x = data.normal(n, in);
+                Tensor wide = data.normal(n, WIDE);
+                for (int headDim : new int[] {0, 12}) {
+                    LoraRows onQ = adapters(n, in, OUT, headDim);
+                    LoraRows onV = adapters(n, in, SMALL, 0);
+                    LoraRows onGate = adapters(n, in, WIDE, 0);
+                    LoraRows onDown = adapters(n, WIDE, in, 0);
+                    try (Backend java = new JavaBackend(); Backend cuda = Target.CUDA_PREFILLING.open(1)) {
+                        assertNear(attention(java, l, x, null, null), attention(cuda, l, x, null, null), tolerance);
+                        assertNear(attention(java, l, x, onQ, onV), attention(cuda, l, x, onQ, onV), tolerance);
+                        assertNear(mlp(java, l, x, null, null), mlp(cuda, l, x, null, null), tolerance);
+                        assertNear(mlp(java, l, x, onGate, onDown), mlp(cuda, l, x, onGate, onDown), tolerance);
+                        assertNear(residual(java, l, x, wide, onDown), residual(cuda, l, x, wide, onDown), tolerance);
+                    }
+                }
+            }
+        }
+    }
+
+    /** And rows without adapters do not depend on those that others have. */
+    @Test
+    void rowsDoNotDependOnTheirBatch() {
+        int n = 300;
+        Layer l = layer(DType.BF16, IN);
+        Tensor x = data.normal(n, IN);
+        LoraRows onQ = adapters(n, IN, OUT, 0);
+        LoraRows onV = adapters(n, IN, SMALL, 0);
+        LoraRows onDown = adapters(n, WIDE, IN, 0);
+        try (Backend cuda = Target.CUDA_PREFILLING.open(1)) {
+            float[] want = attention(cuda, l, x, onQ, onV);
+            float[] wantMlp = mlp(cuda, l, x, null, onDown);
+            float[] bare = attention(cuda, l, x, null, null);
+            int width = want.length / n;
+            for (int[] range : new int[][] {{0, 300}, {0, 1}, {41, 42}, {50, 53}, {100, 229}, {299, 300}}) {
+                int from = range[0];
+                int to = range[1];
+                String where = "rows " + from + " to " + to;
+                assertArrayEquals(Arrays.copyOfRange(want, from * width, to * width),
+                        attention(cuda, l, x.slice(from, to), rows(onQ, from, to), rows(onV, from, to)), where);
+                assertArrayEquals(Arrays.copyOfRange(wantMlp, from * IN, to * IN), mlp(cuda, l, x.slice(from, to), null, rows(onDown, from, to)), where);
+            }
+            int without = 1;
+            while (onQ.slots().getInt(2L * without) >= 0) {
+                without++;
+            }
+            assertArrayEquals(Arrays.copyOfRange(bare, without * width, (without + 1) * width), Arrays.copyOfRange(want, without * width, (without + 1) * width));
+        }
+    }
+
+    /** Fails, or skips the test, where there is no cublasLt. */
+    private static void needsALibrary() {
+        Target.CUDA.open(1).close();
+        System.setProperty("t2l.cuda.gemm", "cublaslt");
+        Target.CUDA.open(1).close();
+        System.clearProperty("t2l.cuda.gemm");
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q6_K"})
+    void quantisedWeightsGoToTheLibraryIfAsked(DType type) {
+        Tensor w = data.weights(type, 64, 512);
+        Tensor x = data.normal(33, 512);
+        float[] own = product(x, w);
+        System.setProperty("t2l.cuda.gemm", "cublaslt");
+        float[] library = product(x, w);
+        assertNear(own, library, 4e-3);
+        assertFalse(Arrays.equals(own, library), "activations were not rounded");
+    }
+
+    @Test
+    void ownProductsIfAsked() {
+        needsALibrary();
+        Tensor w = data.weights(DType.BF16, 64, 512);
+        Tensor x = data.normal(33, 512);
+        float[] library = product(x, w);
+        System.setProperty("t2l.cuda.gemm", "own");
+        float[] own = product(x, w);
+        assertNear(own, library, 4e-3);
+        assertFalse(Arrays.equals(own, library), "activations were not rounded");
+        try (Backend cuda = Target.CUDA.open(1)) {
+            Tensor y = KernelData.zeros(33, 64);
+            cuda.linear(y, x, w, null);
+            assertArrayEquals(y.toFloats(), own, "the plain view");
+        }
+    }
+
+    private static float[] product(Tensor x, Tensor w) {
+        Tensor y = KernelData.zeros(x.rows(), w.rows());
+        try (Backend cuda = Target.CUDA_PREFILLING.open(1)) {
+            cuda.linear(y, x, w, null);
+        }
+        return y.toFloats();
+    }
+
+    @Test
+    void anotherChoiceIsRefused() {
+        Target.CUDA.open(1).close();
+        System.setProperty("t2l.cuda.gemm", "cutlass");
+        String message = assertThrows(BackendUnavailableException.class, CudaBackend::open).getMessage();
+        assertEquals("-Dt2l.cuda.gemm=cutlass: wanted auto, own or cublaslt", message);
+    }
+
+    @Test
+    void aLibrarysProductsFromSeveralThreads() {
+        Tensor w = data.weights(DType.BF16, 256, 512);
+        List<Tensor> inputs = Stream.of(1, 9, 300, 33).map(n -> data.normal(n, 512)).toList();
+        List<float[]> want = inputs.stream().map(x -> product(x, w)).toList();
+        try (Backend cuda = Target.CUDA_PREFILLING.open(1)) {
+            Stream.iterate(0, i -> i + 1).limit(200).parallel().forEach(i -> {
+                Tensor x = inputs.get(i % 4);
+                Tensor y = KernelData.zeros(x.rows(), 256);
+                cuda.linear(y, x, w, null);
+                assertArrayEquals(want.get(i % 4), y.toFloats());
+            });
+        }
+    }
+}

@@ -27,6 +27,7 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 
+using std::isinf;
 using std::max;
 using std::min;
 
@@ -113,6 +114,16 @@ template <typename T> T __shfl_xor_sync(unsigned mask, T v, int step) {
     return __shfl_sync(mask, v, emulation::lane() ^ step);
 }
 inline void __threadfence() {
+}
+inline void __threadfence_system() {
+}
+inline unsigned atomicInc(unsigned *p, unsigned most) {
+    unsigned old = *p;
+    *p = old >= most ? 0 : old + 1;
+    return old;
+}
+template <typename T> T __ldcg(const T *p) {
+    return *p;
 }
 inline unsigned atomicAdd(unsigned *p, unsigned v) {
     unsigned old = *p;

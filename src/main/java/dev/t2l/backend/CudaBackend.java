@@ -2,7 +2,6 @@ package dev.t2l.backend;
 
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -21,6 +20,10 @@ import java.util.List;
 public final class CudaBackend implements Backend {
     private static final int THREADS = 256;
     private static final long MOST_BLOCKS = 4096;
+    /** Sizes of {@code cuda/sample.cu}: the largest vocabulary, the blocks of a row, their threads. */
+    private static final long SAMPLED = 1 << 20;
+    private static final int SAMPLE_BLOCKS = 8;
+    private static final int SAMPLE_THREADS = 1024;
 
     private enum View {
         PLAIN, DECODING, PREFILLING
@@ -45,6 +48,8 @@ public final class CudaBackend implements Backend {
         final CudaFunction rope = device.module("rope").function("rope");
         final CudaBackend decoding = new CudaBackend(this, View.DECODING);
         final CudaBackend prefilling = new CudaBackend(this, View.PREFILLING);
+        final CudaFunction ropeStore = device.module("rope").function("rope_store");
+        final CudaFunction sample = device.module("sample").function("sample");
         volatile boolean closed;
     }
 
@@ -228,7 +233,16 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps) {
-        kernels().layerNorm.args().pointer(out).pointer(x).i64(x.cols()).pointer(weight).i32(type("layerNorm", weight)).pointer(bias)
+        layerNorm(out, x, null, weight, bias, eps);
+    }
+
+    @Override
+    public void addLayerNorm(Tensor x, Tensor branch, Tensor weight, Tensor bias, float eps) {
+        layerNorm(x, x, branch, weight, bias, eps);
+    }
+
+    private void layerNorm(Tensor out, Tensor x, Tensor residual, Tensor weight, Tensor bias, float eps) {
+        kernels().layerNorm.args().pointer(out).pointer(x).pointer(residual).i64(x.cols()).pointer(weight).i32(type("layerNorm", weight)).pointer(bias)
                 .i32(type("layerNorm", bias)).f32(eps).run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
     }
 
@@ -337,6 +351,15 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void ropeStore(Tensor q, Tensor k, Tensor v, Tensor angles, boolean interleaved, Tensor keys, Tensor values, Tensor index) {
+        long width = angles.cols();
+        long pairs = (q.cols() + 2 * k.cols()) / 2;
+        kernels().ropeStore.args().pointer(q).pointer(k).pointer(v).i32((int) (q.cols() / width)).i32((int) (k.cols() / width)).i32((int) (width / 2)).pointer(angles)
+                .i32(interleaved ? 1 : 0).pointer(keys).pointer(values).i64(keys.rows()).pointer(index).i64(shared.device.fault())
+                .run(blocks(q.rows(), 1), blocks(pairs, THREADS), 1, THREADS, 0);
+    }
+
+    @Override
     public void attention(Tensor out, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec) {
         if (few) {
             kernels().attention.decode(out, q, k, v, ranges, spec);
@@ -349,13 +372,10 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void sample(Tensor tokens, Tensor logits, Tensor choices) {
-        try (Arena arena = Arena.ofConfined()) {
-            Tensor chosen = tokens.onHost() ? tokens : Tensor.allocate(arena, tokens.dtype(), tokens.shape());
-            HostSampling.sample(chosen, host(arena, logits), host(arena, choices));
-            if (chosen != tokens) {
-                upload(tokens, chosen.data());
-            }
+        if (logits.cols() > SAMPLED) {
+            throw new IllegalArgumentException("sample: the CUDA kernel chooses among up to " + SAMPLED + " tokens, got " + logits);
         }
+        kernels().sample.args().pointer(tokens).pointer(logits).i64(logits.cols()).pointer(choices).run(SAMPLE_BLOCKS, blocks(logits.rows(), 1), 1, SAMPLE_THREADS, 0);
     }
 
     private static void requireSameSize(Tensor to, Tensor from) {

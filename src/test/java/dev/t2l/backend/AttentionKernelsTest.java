@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
 import dev.t2l.tensor.Tensor;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -32,6 +33,36 @@ class AttentionKernelsTest {
                 Tensor angles = data.normal(n, 2 * h);
                 for (boolean interleaved : new boolean[] {false, true}) {
                     KernelData.compare(target, data.normal(n, 3L * 2 * h), 2e-5, (b, x) -> b.rope(x, angles, interleaved));
+                }
+            }
+        }
+    }
+
+    /** The bits of rope and scatter, cache rows elsewhere untouched. */
+    @ParameterizedTest
+    @EnumSource(Target.class)
+    void ropeStore(Target target) {
+        for (int h : new int[] {1, 5, 32}) {
+            for (int n : new int[] {1, 3, 300}) {
+                for (boolean interleaved : new boolean[] {false, true}) {
+                    Tensor angles = data.normal(n, 2 * h);
+                    Tensor q = data.normal(n, 6L * 2 * h);
+                    Tensor k = data.normal(n, 2L * 2 * h);
+                    Tensor v = data.normal(n, 2L * 2 * h);
+                    Tensor cache = data.normal(n + 7, 2L * 2 * h);
+                    Tensor index = Tensor.ofInts(IntStream.range(0, n).map(i -> n + 5 - i).toArray(), n);
+                    Tensor[] want = {KernelData.copy(q), KernelData.copy(k), KernelData.copy(cache), KernelData.copy(cache)};
+                    Tensor[] got = {KernelData.copy(q), KernelData.copy(k), KernelData.copy(cache), KernelData.copy(cache)};
+                    try (Backend backend = target.open(2)) {
+                        backend.rope(want[0], angles, interleaved);
+                        backend.rope(want[1], angles, interleaved);
+                        backend.scatter(want[2], want[1], index);
+                        backend.scatter(want[3], v, index);
+                        backend.ropeStore(got[0], got[1], v, angles, interleaved, got[2], got[3], index);
+                    }
+                    for (int i : new int[] {0, 2, 3}) {
+                        assertArrayEquals(want[i].toFloats(), got[i].toFloats());
+                    }
                 }
             }
         }

@@ -169,6 +169,17 @@ class CudaBackendTest {
     }
 
     @Test
+    void ropeStoreReportsAnIndexOutsideTheCache() {
+        try (Backend cuda = CudaBackend.open(); Weights memory = zeros(cuda, 8)) {
+            Tensor x = memory.get("x").reshape(1, 8);
+            Tensor row = cuda.place(data.normal(1, 8));
+            cuda.ropeStore(cuda.place(data.normal(1, 8)), row, row, cuda.place(data.normal(1, 4)), false, x, x, cuda.place(Tensor.ofInts(new int[] {1}, 1)));
+            String message = assertThrows(IndexOutOfBoundsException.class, () -> EachBackend.floats(cuda, x)).getMessage();
+            assertTrue(message.contains("scatter"), message);
+        }
+    }
+
+    @Test
     void virtualThreadsShareTheDevice() throws Exception {
         try (Backend cuda = CudaBackend.open(); var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<float[]>> sums = new ArrayList<>();

@@ -180,6 +180,13 @@ public final class HostTensors extends HostBackend {
     }
 
     @Override
+    public void addLayerNorm(Tensor x, Tensor branch, Tensor weight, Tensor bias, float eps) {
+        try (Call c = new Call()) {
+            device.addLayerNorm(c.out(x), c.in(branch), c.in(weight), c.in(bias), eps);
+        }
+    }
+
+    @Override
     public void l2Normalise(Tensor x, float scale) {
         try (Call c = new Call()) {
             device.l2Normalise(c.out(x), scale);
@@ -260,6 +267,13 @@ public final class HostTensors extends HostBackend {
     public void rope(Tensor x, Tensor angles, boolean interleaved) {
         try (Call c = new Call()) {
             device.rope(c.out(x), c.in(angles), interleaved);
+        }
+    }
+
+    @Override
+    public void ropeStore(Tensor q, Tensor k, Tensor v, Tensor angles, boolean interleaved, Tensor keys, Tensor values, Tensor index) {
+        try (Call c = new Call()) {
+            device.ropeStore(c.out(q), c.out(k), c.in(v), c.in(angles), interleaved, c.out(keys), c.out(values), c.in(index));
         }
     }
 

@@ -37,8 +37,8 @@ class SampleTest {
     private record Choice(float temperature, int topK, float topP, float minP, float u) {
     }
 
-    /** The token that one row's choice means. */
-    private static int expected(float[] logits, Integer[] likeliestFirst, double temperature, int topK, double topP, double minP, double u) {
+    /** The tokens that one row's choice means, and those it would mean for a u within {@link #NEAR}. */
+    private static List<Integer> expected(float[] logits, Integer[] likeliestFirst, double temperature, int topK, double topP, double minP, double u) {
         double max = logits[likeliestFirst[0]];
         List<Integer> kept = Arrays.asList(likeliestFirst);
         if (topK > 0) {
@@ -57,13 +57,15 @@ class SampleTest {
         kept.sort(null);
         double whole = sum(kept, logits, max, temperature);
         double running = 0;
+        var near = new ArrayList<Integer>();
         for (int v : kept) {
+            double before = running;
             running += probability(logits[v], max, temperature);
-            if (running > u * whole) {
-                return v;
+            if (running > before && running > (u - NEAR) * whole && before <= (u + NEAR) * whole) {
+                near.add(v);
             }
         }
-        return kept.getLast();
+        return near;
     }
 
     private static double probability(double logit, double max, double temperature) {
@@ -83,9 +85,7 @@ class SampleTest {
         }
         for (int p = c.topP() < 1 ? -1 : 0; p <= (c.topP() < 1 ? 1 : 0); p++) {
             for (int m = c.minP() > 0 ? -1 : 0; m <= (c.minP() > 0 ? 1 : 0); m++) {
-                for (int d = -1; d <= 1; d++) {
-                    tokens.add(expected(logits, likeliestFirst, c.temperature(), c.topK(), c.topP() + p * NEAR, c.minP() * (1 + m * NEAR), c.u() + d * NEAR));
-                }
+                tokens.addAll(expected(logits, likeliestFirst, c.temperature(), c.topK(), c.topP() + p * NEAR, c.minP() * (1 + m * NEAR), c.u()));
             }
         }
         return tokens;

@@ -21,5 +21,6 @@ module dev.t2l {
     exports dev.t2l.tensor;
     exports dev.t2l.text;
 
+    opens dev.t2l.bench to com.fasterxml.jackson.databind;
     opens dev.t2l.cli to com.fasterxml.jackson.databind, info.picocli;
 }

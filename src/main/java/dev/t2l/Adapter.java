@@ -2,6 +2,7 @@ package dev.t2l;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gate;
+import dev.t2l.backend.Placement;
 import dev.t2l.io.AtomicFile;
 import dev.t2l.io.PeftAdapter;
 import dev.t2l.io.PeftConfig;
@@ -70,6 +71,23 @@ public final class Adapter extends Adaptation implements AutoCloseable {
         }
         LoraWeights weights = GgufAdapters.read(path, base);
         return new Adapter(weights, PeftConfigs.describing(weights, null, false), Optional.empty(), Optional.empty(), () -> { });
+    }
+
+    /**
+     * An adapter of these matrices, which are copied to a backend whose memory is elsewhere. On the host they are borrowed: keep them
+     * until this is closed.
+     *
+     * @param weights on the host
+     */
+    public static Adapter of(LoraWeights weights, Backend backend) {
+        Placement placement = backend.placement();
+        try {
+            LoraWeights placed = weights.moved(placement::place);
+            return new Adapter(placed, PeftConfigs.describing(weights, null, false), Optional.empty(), Optional.of(backend), placement::close);
+        } catch (RuntimeException e) {
+            placement.close();
+            throw e;
+        }
     }
 
     /** Writes a PEFT folder in f32: adapter_config.json, adapter_model.safetensors, and the description if there is one. */

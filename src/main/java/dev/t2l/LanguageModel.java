@@ -76,6 +76,20 @@ public final class LanguageModel implements AutoCloseable {
         }
     }
 
+    /**
+     * A model out of its parts, without chat template: it continues plain text ({@link Request#raw}). It takes the tokeniser over.
+     *
+     * @param name    what it is called
+     * @param release ends the memory of the decoder's weights; called once
+     */
+    public static LanguageModel of(String name, Decoder decoder, Tokenizer tokenizer, Runnable release) {
+        ModelText text = ModelText.of(tokenizer);
+        return new LanguageModel(Path.of(name), text, new Version(decoder, new SharedMemory(() -> {
+            release.run();
+            text.close();
+        }), null));
+    }
+
     /** As {@link #load(Path, Backend)}, from a folder, a file, or a hub id that the local Hugging Face cache holds. */
     public static LanguageModel load(String source, Backend backend) {
         return load(ModelSource.resolve(source), backend);
@@ -159,7 +173,7 @@ public final class LanguageModel implements AutoCloseable {
         return decoder().config();
     }
 
-    /** Where it was loaded from. */
+    /** Where it was loaded from; the name of a model that was not. */
     public Path path() {
         return path;
     }

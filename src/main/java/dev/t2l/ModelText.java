@@ -26,6 +26,13 @@ final class ModelText {
         return new ModelText(() -> Files.isDirectory(model) ? folder(model) : gguf(model));
     }
 
+    /** A tokeniser that is there already, taken over, without chat template. */
+    static ModelText of(Tokenizer tokenizer) {
+        var text = new ModelText(() -> new Loaded(tokenizer, Optional.empty()));
+        text.loaded();
+        return text;
+    }
+
     private static Loaded folder(Path folder) {
         return new Loaded(Tokenizer.load(folder), ChatTemplate.load(folder));
     }

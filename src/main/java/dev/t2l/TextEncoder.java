@@ -82,6 +82,14 @@ public final class TextEncoder implements AutoCloseable {
         return TextEncoderLoader.load(folderOrGguf, backend);
     }
 
+    /** An encoder out of its parts, which it takes over: closing it closes them. Vectors are as {@code embedder} gives them, not normalised. */
+    public static TextEncoder of(Backend backend, Tokenizer tokenizer, SequenceEmbedder embedder) {
+        return new TextEncoder(backend, tokenizer, embedder, Conventions.plain(DescriptionFormat.FULL_STOP), () -> {
+            embedder.close();
+            tokenizer.close();
+        });
+    }
+
     /**
      * The base language model as encoder, as Text-to-LoRA does without {@code emb_model}. Borrows both.
      *

@@ -52,6 +52,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new Merge())
                 .addSubcommand(new Export())
                 .addSubcommand(new Inspect())
+                .addSubcommand(new Bench())
                 .addSubcommand(new Doctor())
                 .registerConverter(AdapterArgument.class, AdapterArgument::parse);
         line.getCommandSpec().usageMessage().description(DESCRIPTION);

@@ -6,7 +6,7 @@ import dev.t2l.io.SafeTensors;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** A decoder on disk, opened: its configuration and its mapped weights. Closing it ends the mapping. */
+/** A decoder on disk, opened: its configuration and its mapped weights. Closing it ends the mapping. Or one whose weights were made. */
 public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable release) implements AutoCloseable {
 
     /** Only the configuration: weights are not read. */
@@ -41,6 +41,12 @@ public record DecoderFile(DecoderConfig config, DecoderWeights weights, Runnable
             DecoderConfig config = GgufDecoder.config(file);
             return new DecoderFile(config, GgufDecoder.names(config.architecture()).read(path, file.weights(), config, placement), release);
         });
+    }
+
+    /** A decoder of weights that are made, not read; tensors are asked for by their Hugging Face names. */
+    public static DecoderFile of(DecoderConfig config, TensorSource source, Backend backend) {
+        return Placed.model(backend, () -> { }, (placement, release) ->
+                new DecoderFile(config, HfDecoder.names(config.architecture()).read(ModelTensors.made(source, placement), config), release));
     }
 
     @Override

@@ -32,7 +32,7 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
      * @throws dev.t2l.io.FormatException naming the tensor
      */
     DecoderWeights read(Path path, Weights file, DecoderConfig config, Placement placement) {
-        var tensors = new ModelTensors(path, file.tensors(), new ModelTensors.Names() {
+        return read(new ModelTensors(path, file.tensors(), new ModelTensors.Names() {
             @Override
             public String inFile(String name) {
                 return name;
@@ -42,7 +42,11 @@ record DecoderNames(String embedding, String finalNorm, String output, String la
             public boolean ignored(String inFile) {
                 return ignored.test(inFile);
             }
-        }, placement);
+        }, placement), config);
+    }
+
+    /** The weights by these names, from a file or from where they are made. */
+    DecoderWeights read(ModelTensors tensors, DecoderConfig config) {
         Tensor table = tensors.matrix(embedding, config.vocabulary(), config.hidden());
         List<DecoderWeights.Layer> layers = IntStream.range(0, config.layers())
                 .mapToObj(l -> layer(tensors, String.format(Locale.ROOT, layer, l), config)).toList();

@@ -19,6 +19,18 @@ public sealed interface Encoder extends AutoCloseable permits BertEncoder, GteEn
         return EncoderLoader.load(folderOrGguf, backend);
     }
 
+    /** An encoder of weights that are made, not read. It owns what is placed of them. */
+    static Encoder of(BertConfig config, TensorSource source, Backend backend) {
+        return Placed.model(backend, () -> { }, (placement, release) ->
+                new BertEncoder(backend, config, BertWeights.of(ModelTensors.made(source, placement), config), release));
+    }
+
+    /** An encoder of weights that are made, not read. It owns what is placed of them. */
+    static Encoder of(GteConfig config, TensorSource source, Backend backend) {
+        return Placed.model(backend, () -> { }, (placement, release) ->
+                new GteEncoder(backend, config, GteWeights.of(ModelTensors.made(source, placement), config), release));
+    }
+
     /** Whether the {@code config.json} of a folder says that it holds an encoder of a kind that {@link #load} knows. */
     static boolean isEncoder(Path folder) {
         return EncoderLoader.isEncoder(folder);

@@ -35,13 +35,24 @@ final class ModelTensors {
     private final Map<String, Tensor> tensors;
     private final Names names;
     private final Placement placement;
+    private final TensorSource made;
     private final Set<String> taken = new HashSet<>();
 
     ModelTensors(Path file, Map<String, Tensor> tensors, Names names, Placement placement) {
+        this(file, tensors, names, placement, null);
+    }
+
+    private ModelTensors(Path file, Map<String, Tensor> tensors, Names names, Placement placement, TensorSource made) {
         this.file = file;
         this.tensors = tensors;
         this.names = names;
         this.placement = placement;
+        this.made = made;
+    }
+
+    /** Of no file: {@code source} makes each tensor when it is asked for. */
+    static ModelTensors made(TensorSource source, Placement placement) {
+        return new ModelTensors(null, Map.of(), null, placement, source);
     }
 
     /** Of an encoder's safetensors: names as they are, or all behind the prefix that models with a head have: {@code "bert."}. */
@@ -62,7 +73,7 @@ final class ModelTensors {
     }
 
     boolean has(String name) {
-        return tensors.containsKey(names.inFile(name));
+        return made != null ? made.has(name) : tensors.containsKey(names.inFile(name));
     }
 
     Tensor matrix(String name, long rows, long cols) {
@@ -90,6 +101,9 @@ final class ModelTensors {
     }
 
     private Tensor take(String name, long... shape) {
+        if (made != null) {
+            return placement.place(made.tensor(name, shape));
+        }
         String inFile = names.inFile(name);
         Tensor tensor = tensors.get(inFile);
         String place = "tensor '" + inFile + "'";

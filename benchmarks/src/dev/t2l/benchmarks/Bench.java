@@ -1,9 +1,9 @@
 package dev.t2l.benchmarks;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.bench.RandomWeights;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
-import dev.t2l.tensor.Quantise;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -14,6 +14,7 @@ import java.util.Random;
 final class Bench implements AutoCloseable {
     private final Random random = new Random(1);
     private final Arena arena = Arena.ofShared();
+    private final RandomWeights weights;
     private final List<Memory> memory = new ArrayList<>();
     final Backend backend;
 
@@ -21,24 +22,17 @@ final class Bench implements AutoCloseable {
     Bench(String name) {
         backend = name.equals("best") ? Backend.best() : Backend.open(name);
         System.out.println("# Backend: " + backend.description());
+        weights = new RandomWeights(backend);
     }
 
     /** F32 values from a normal distribution. */
     Tensor gaussian(long... shape) {
-        Tensor host = Tensor.allocate(arena, DType.F32, shape);
-        for (long i = 0; i < host.elements(); i++) {
-            host.setFloat(i, (float) random.nextGaussian());
-        }
-        return backend.place(host);
+        return backend.place(weights.gaussian(shape));
     }
 
-    /** Weights from a normal distribution, in a type that {@link Quantise} makes. */
+    /** Random weights in a type that {@link RandomWeights} makes. */
     Tensor weights(DType type, long... shape) {
-        Tensor exact = Tensor.allocate(arena, DType.F32, shape);
-        for (long i = 0; i < exact.elements(); i++) {
-            exact.setFloat(i, (float) random.nextGaussian());
-        }
-        return backend.place(Quantise.tensor(exact, type));
+        return backend.place(weights.matrix(type, shape));
     }
 
     /** I32 values in [0, bound). */
@@ -83,6 +77,7 @@ final class Bench implements AutoCloseable {
     public void close() {
         memory.forEach(Memory::close);
         backend.close();
+        weights.close();
         arena.close();
     }
 }

@@ -1,58 +1,74 @@
 package dev.t2l.benchmarks;
 
-import dev.t2l.Golden;
-import dev.t2l.LanguageModel;
-import dev.t2l.TextEncoder;
 import dev.t2l.TextToLora;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.JavaBackend;
+import dev.t2l.bench.EncoderShape;
+import dev.t2l.bench.HyperShape;
+import dev.t2l.bench.RandomDecoder;
+import dev.t2l.bench.RandomEncoder;
+import dev.t2l.bench.RandomHypernetwork;
+import dev.t2l.bench.WeightFormat;
+import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.model.Decoder;
-import dev.t2l.model.DecoderFile;
 import dev.t2l.model.Generator;
 import dev.t2l.model.Sampler;
 import dev.t2l.model.Teacher;
 import dev.t2l.ops.LoraBatch;
+import dev.t2l.tensor.DType;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
+import java.util.SplittableRandom;
 
-/** Models on disk that benchmarks take by the name of their shape: SmolLM2 with MiniLM and their hypernetwork, or a tiny golden case. */
+/** A language model, a text encoder and a hypernetwork of published shapes, with random weights: the same ones on every backend. */
 final class BenchModel implements AutoCloseable {
-    static final String TASK = "Answer the question with the name of the director of the film.";
+    /** Larger models are not computed in plain Java. */
+    private static final long CHECKED = 1L << 30;
+    private static final DType T2L_TYPE = DType.F32;
 
-    private final DecoderFile file;
-    private final LanguageModel lm;
-    private final TextEncoder encoder;
-    final Path checkpoint;
+    private final String shape;
+    private final WeightFormat format;
+    private final RandomDecoder lm;
     final Backend backend;
     final Decoder decoder;
+    final RandomEncoder encoder;
+    final RandomHypernetwork hypernetwork;
     final TextToLora t2l;
 
     /**
-     * @param shape {@code tiny} or {@code smollm2}
-     * @param name  as for {@link Backend#open}, or {@code best}
+     * @param shape  of the language model, as for {@link dev.t2l.bench.DecoderShapes}
+     * @param format of its weights
+     * @param name   as for {@link Backend#open}, or {@code best}
      */
-    BenchModel(String shape, String name) {
-        boolean tiny = shape.equals("tiny");
-        Path tinyCase = Path.of("src/test/golden/end_to_end/base_llm");
-        checkpoint = tiny ? tinyCase : real(shape, "t2l-smollm2");
-        Path base = tiny ? tinyCase.resolve("base") : real(shape, "SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
-        backend = name.equals("best") ? Backend.best() : Backend.open(name);
+    BenchModel(String shape, String format, String name) {
+        this(shape, WeightFormat.of(format), name.equals("best") ? Backend.best() : Backend.open(name));
         System.out.println("# Backend: " + backend.description());
-        file = DecoderFile.open(base, backend);
-        decoder = new Decoder(backend, file.config(), file.weights());
-        lm = LanguageModel.load(base, backend);
-        encoder = tiny ? null : TextEncoder.load(real(shape, "all-MiniLM-L6-v2"), backend);
-        t2l = tiny ? TextToLora.load(checkpoint, lm) : TextToLora.load(checkpoint, lm, encoder);
     }
 
-    private static Path real(String shape, String path) {
-        Path found = Golden.models().resolve(path);
-        if (!shape.equals("smollm2") || Files.notExists(found)) {
-            throw new IllegalArgumentException("there are the shapes tiny and smollm2, and the latter needs " + found + "; got " + shape);
+    private BenchModel(String shape, WeightFormat format, Backend backend) {
+        this.shape = shape;
+        this.format = format;
+        this.backend = backend;
+        lm = new RandomDecoder(shape, format, backend);
+        decoder = lm.decoder();
+        var reader = EncoderShape.beside(shape);
+        encoder = new RandomEncoder(reader, T2L_TYPE, backend);
+        hypernetwork = new RandomHypernetwork(HyperShape.of(Variant.L, shape, decoder.config(), reader.width()), T2L_TYPE, backend);
+        t2l = hypernetwork.textToLora(encoder.encoder());
+    }
+
+    /** The same models in plain Java; null, and said, if that would take minutes. */
+    BenchModel oracle() {
+        if (lm.stepBytes() > CHECKED) {
+            System.out.println("# Not checked: plain Java would take minutes at this shape");
+            return null;
         }
-        return found;
+        return new BenchModel(shape, format, new JavaBackend());
+    }
+
+    /** A description of a usual length, the same one every time. */
+    String task() {
+        return encoder.description(48, new SplittableRandom(3));
     }
 
     /** A greedy sequence that begins with token 1, then 2, ... */
@@ -71,22 +87,21 @@ final class BenchModel implements AutoCloseable {
 
     /** Fails unless plain Java computes nearly the same logits. */
     void check(List<LoraBatch.Entry> adapters) {
-        try (var java = new JavaBackend(); DecoderFile same = DecoderFile.open(lm.path(), java); Arena arena = Arena.ofShared()) {
-            List<LoraBatch.Entry> here = adapters.stream()
-                    .map(e -> new LoraBatch.Entry(e.adapter().moved(matrix -> backend.host(arena, matrix)), e.weight())).toList();
-            var oracle = new Decoder(java, same.config(), same.weights());
-            Bench.check(Teacher.lastLogits(oracle, prompt(5), here), Teacher.lastLogits(decoder, prompt(5), adapters), 1e-3);
+        try (BenchModel oracle = oracle(); Arena arena = Arena.ofShared()) {
+            if (oracle != null) {
+                List<LoraBatch.Entry> there = adapters.stream()
+                        .map(e -> new LoraBatch.Entry(e.adapter().moved(matrix -> backend.host(arena, matrix)), e.weight())).toList();
+                Bench.check(Teacher.lastLogits(oracle.decoder, prompt(5), there), Teacher.lastLogits(decoder, prompt(5), adapters), 1e-3);
+            }
         }
     }
 
     @Override
     public void close() {
         t2l.close();
-        if (encoder != null) {
-            encoder.close();
-        }
+        hypernetwork.close();
+        encoder.close();
         lm.close();
-        file.close();
         backend.close();
     }
 }

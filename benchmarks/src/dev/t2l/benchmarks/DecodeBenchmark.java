@@ -38,6 +38,10 @@ public class DecodeBenchmark {
     @Param("smollm2")
     public String shape;
 
+    /** As for {@code t2l bench --dtype}. */
+    @Param("q4_1")
+    public String dtype;
+
     /** {@code generated}: with an adapter of the hypernetwork. */
     @Param({"none", "generated"})
     public String adapter;
@@ -49,9 +53,9 @@ public class DecodeBenchmark {
 
     @Setup(Level.Trial)
     public void setUp() {
-        model = new BenchModel(shape, backend);
+        model = new BenchModel(shape, dtype, backend);
         if (adapter.equals("generated")) {
-            lora = model.t2l.generate(BenchModel.TASK);
+            lora = model.t2l.generate(model.task());
             adapters = List.of(new LoraBatch.Entry(lora.weights(), LoraBatch.Weight.constant(1)));
         }
         model.check(adapters);

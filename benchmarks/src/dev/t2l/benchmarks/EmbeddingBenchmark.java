@@ -1,6 +1,7 @@
 package dev.t2l.benchmarks;
 
 import dev.t2l.backend.JavaBackend;
+import dev.t2l.model.DecoderConfig;
 import dev.t2l.ops.Embedding;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -21,7 +22,7 @@ public class EmbeddingBenchmark extends KernelBenchmark {
 
     @Setup(Level.Trial)
     public void setUp() {
-        ModelShape model = open();
+        DecoderConfig model = open();
         table = bench.gaussian(model.vocabulary(), model.hidden());
         ids = bench.indices(model.vocabulary(), rows);
         out = bench.zeros(rows, model.hidden());

@@ -2,24 +2,19 @@ package dev.t2l.benchmarks;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.JavaBackend;
+import dev.t2l.bench.DecoderShapes;
+import dev.t2l.bench.EncoderShape;
+import dev.t2l.bench.HyperShape;
+import dev.t2l.bench.RandomHypernetwork;
 import dev.t2l.hyper.GeneratedLora;
 import dev.t2l.hyper.HyperConfig;
-import dev.t2l.hyper.HyperConfig.Architecture;
-import dev.t2l.hyper.HyperConfig.LoraShape;
-import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
-import dev.t2l.hyper.HyperConfig.Training;
 import dev.t2l.hyper.HyperConfig.Variant;
-import dev.t2l.hyper.HyperParameters;
 import dev.t2l.hyper.Hypernetwork;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
-import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
-import dev.t2l.tensor.Weights;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -46,7 +41,7 @@ public class HyperHeadBenchmark {
     @Param("best")
     public String backend;
 
-    /** {@code mistral7b} takes a few seconds of set-up. */
+    /** The language model that the adapters are for. */
     @Param("smollm2")
     public String shape;
 
@@ -57,23 +52,18 @@ public class HyperHeadBenchmark {
     public int descriptions;
 
     private Bench bench;
-    private Weights weights;
-    private Hypernetwork network;
+    private RandomHypernetwork model;
     private Tensor embeddings;
 
     @Setup(Level.Trial)
     public void setUp() {
         bench = new Bench(backend);
-        HyperConfig config = config();
-        Map<String, Tensor> tensors = new LinkedHashMap<>();
-        HyperParameters.of(config).all().forEach((name, p) ->
-                tensors.put(name, bench.host(bench.gaussian(p.shape().stream().mapToLong(Long::longValue).toArray()))));
-        weights = new Weights(tensors, () -> { });
-        network = new Hypernetwork(config, weights, bench.backend);
-        embeddings = bench.gaussian(descriptions, config.architecture().embedding());
-        try (Backend oracle = new JavaBackend(); Hypernetwork reference = new Hypernetwork(config, weights, oracle)) {
+        HyperConfig config = HyperShape.of(variant, shape, DecoderShapes.of(shape), EncoderShape.beside(shape).width());
+        model = new RandomHypernetwork(config, DType.F32, bench.backend);
+        embeddings = model.embeddings(descriptions);
+        try (Backend oracle = new JavaBackend(); Hypernetwork reference = model.checkpoint().network(oracle)) {
             List<GeneratedLora> want = reference.generate(bench.host(embeddings).slice(0, 1));
-            List<GeneratedLora> got = network.generate(embeddings);
+            List<GeneratedLora> got = model.network().generate(embeddings);
             for (Target t : config.targets()) {
                 Bench.check(want.getFirst().a(t.projection()).toFloats(), bench.floats(got.getFirst().a(t.projection())), 1e-3);
                 Bench.check(want.getFirst().b(t.projection()).toFloats(), bench.floats(got.getFirst().b(t.projection())), 1e-3);
@@ -83,25 +73,9 @@ public class HyperHeadBenchmark {
         }
     }
 
-    /** A published hypernetwork for queries and values, of rank 8. */
-    private HyperConfig config() {
-        ModelShape model = ModelShape.of(shape);
-        int layers = switch (shape) {
-            case "smollm2" -> 30;
-            case "mistral7b" -> 32;
-            default -> 2;
-        };
-        boolean shared = variant == Variant.M || variant == Variant.S;
-        boolean byRank = variant == Variant.S || variant == Variant.L_BY_RANK;
-        var targets = List.of(new Target(Projection.Q, model.hidden(), model.heads() * model.headDim(), true),
-                new Target(Projection.V, model.hidden(), model.kvHeads() * model.headDim(), true));
-        return new HyperConfig(new Architecture(shared, byRank, byRank, 128, 512, model.hidden() < 4096 ? 384 : 1024),
-                new LoraShape(8, 16, true, layers), targets, Training.sft(), new Origin(Optional.empty(), shape, List.of(), false));
-    }
-
     @Benchmark
     public LoraWeights generate() {
-        List<GeneratedLora> adapters = network.generate(embeddings);
+        List<GeneratedLora> adapters = model.network().generate(embeddings);
         bench.backend.await();
         adapters.forEach(GeneratedLora::close);
         return adapters.getLast().lora();
@@ -109,7 +83,7 @@ public class HyperHeadBenchmark {
 
     @TearDown(Level.Trial)
     public void tearDown() {
-        network.close();
+        model.close();
         bench.close();
     }
 }

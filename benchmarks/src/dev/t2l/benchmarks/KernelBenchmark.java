@@ -1,5 +1,7 @@
 package dev.t2l.benchmarks;
 
+import dev.t2l.bench.DecoderShapes;
+import dev.t2l.model.DecoderConfig;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -24,15 +26,15 @@ public abstract class KernelBenchmark {
     @Param("best")
     public String backend;
 
-    @Param({"smollm2", "mistral7b"})
+    @Param({"smollm2", "mistral-7b"})
     public String shape;
 
     Bench bench;
 
     /** Opens the backend; the model's shape. */
-    ModelShape open() {
+    DecoderConfig open() {
         bench = new Bench(backend);
-        return ModelShape.of(shape);
+        return DecoderShapes.of(shape);
     }
 
     @TearDown(Level.Trial)

@@ -1,6 +1,7 @@
 package dev.t2l.benchmarks;
 
 import dev.t2l.backend.JavaBackend;
+import dev.t2l.model.DecoderConfig;
 import dev.t2l.ops.Linear;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -23,10 +24,10 @@ public class LinearBenchmark extends KernelBenchmark {
 
     @Setup(Level.Trial)
     public void setUp() {
-        ModelShape model = open();
+        DecoderConfig model = open();
         x = bench.gaussian(rows, model.hidden());
-        w = bench.weights(type, model.feedForward(), model.hidden());
-        y = bench.zeros(rows, model.feedForward());
+        w = bench.weights(type, model.intermediate(), model.hidden());
+        y = bench.zeros(rows, model.intermediate());
         try (var oracle = new JavaBackend()) {
             Tensor want = Tensor.ofFloats(new float[(int) y.elements()], y.shape());
             Linear.forward(oracle, want, bench.host(x), bench.host(w), null);

@@ -31,6 +31,10 @@ public class PrefillBenchmark {
     @Param("smollm2")
     public String shape;
 
+    /** As for {@code t2l bench --dtype}. */
+    @Param("q4_1")
+    public String dtype;
+
     /** No more than the model's context. */
     @Param({"32", "512"})
     public int tokens;
@@ -40,7 +44,7 @@ public class PrefillBenchmark {
 
     @Setup(Level.Trial)
     public void setUp() {
-        model = new BenchModel(shape, backend);
+        model = new BenchModel(shape, dtype, backend);
         sequence = model.sequence(Math.min(tokens, model.decoder.config().contextLength() - 1), 1, List.of());
         model.check(List.of());
     }

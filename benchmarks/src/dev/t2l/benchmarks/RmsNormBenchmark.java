@@ -1,6 +1,7 @@
 package dev.t2l.benchmarks;
 
 import dev.t2l.backend.JavaBackend;
+import dev.t2l.model.DecoderConfig;
 import dev.t2l.ops.RmsNorm;
 import dev.t2l.tensor.Tensor;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -19,7 +20,7 @@ public class RmsNormBenchmark extends KernelBenchmark {
 
     @Setup(Level.Trial)
     public void setUp() {
-        ModelShape model = open();
+        DecoderConfig model = open();
         x = bench.gaussian(rows, model.hidden());
         weight = bench.gaussian(model.hidden());
         out = bench.zeros(rows, model.hidden());

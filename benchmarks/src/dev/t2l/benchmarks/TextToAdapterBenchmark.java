@@ -2,8 +2,6 @@ package dev.t2l.benchmarks;
 
 import dev.t2l.Adapter;
 import dev.t2l.hyper.GeneratedLora;
-import dev.t2l.hyper.HyperCheckpoint;
-import dev.t2l.hyper.Hypernetwork;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -37,18 +35,28 @@ public class TextToAdapterBenchmark {
     @Param("smollm2")
     public String shape;
 
+    /** As for {@code t2l bench --dtype}. */
+    @Param("q4_1")
+    public String dtype;
+
     private BenchModel model;
-    private HyperCheckpoint checkpoint;
-    private Hypernetwork network;
     private Tensor embedding;
+    private String task;
 
     @Setup(Level.Trial)
     public void setUp() {
-        model = new BenchModel(shape, backend);
-        checkpoint = HyperCheckpoint.load(model.checkpoint);
-        network = checkpoint.network(model.backend);
-        embedding = model.t2l.encoder().taskEmbeddings(List.of(BenchModel.TASK));
-        try (var java = new BenchModel(shape, "java"); Adapter want = java.t2l.generate(BenchModel.TASK); Adapter got = model.t2l.generate(BenchModel.TASK)) {
+        model = new BenchModel(shape, dtype, backend);
+        task = model.task();
+        embedding = model.t2l.encoder().taskEmbeddings(List.of(task));
+        try (BenchModel oracle = model.oracle()) {
+            if (oracle != null) {
+                check(oracle);
+            }
+        }
+    }
+
+    private void check(BenchModel oracle) {
+        try (Adapter want = oracle.t2l.generate(task); Adapter got = model.t2l.generate(task)) {
             var gotten = got.onHost(Arena.ofAuto()).pairs();
             want.weights().pairs().forEach((site, pair) -> {
                 Bench.check(pair.a().toFloats(), gotten.get(site).a().toFloats(), 1e-3);
@@ -59,14 +67,14 @@ public class TextToAdapterBenchmark {
 
     @Benchmark
     public Tensor encode() {
-        model.t2l.encoder().taskEmbeddings(List.of(BenchModel.TASK), embedding);
+        model.t2l.encoder().taskEmbeddings(List.of(task), embedding);
         model.backend.await();
         return embedding;
     }
 
     @Benchmark
     public LoraWeights generate() {
-        try (GeneratedLora lora = network.generate(embedding).getFirst()) {
+        try (GeneratedLora lora = model.hypernetwork.network().generate(embedding).getFirst()) {
             model.backend.await();
             return lora.lora();
         }
@@ -74,7 +82,7 @@ public class TextToAdapterBenchmark {
 
     @Benchmark
     public LoraWeights textToAdapter() {
-        try (Adapter adapter = model.t2l.generate(BenchModel.TASK)) {
+        try (Adapter adapter = model.t2l.generate(task)) {
             model.backend.await();
             return adapter.weights();
         }
@@ -82,8 +90,6 @@ public class TextToAdapterBenchmark {
 
     @TearDown(Level.Trial)
     public void tearDown() {
-        network.close();
-        checkpoint.close();
         model.close();
     }
 }

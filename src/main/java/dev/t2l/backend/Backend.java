@@ -5,6 +5,7 @@ import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The list of kernels, and memory.
@@ -38,6 +39,11 @@ public interface Backend extends AutoCloseable {
 
     /** Name, instruction set or device, threads: {@code cpu (AVX2+FMA, 2 threads)}. */
     String description();
+
+    /** What else there is to know of it, by name, for people: of a GPU its driver, its memory, whose products run. */
+    default Map<String, String> details() {
+        return Map.of();
+    }
 
     /**
      * This backend with products made for few rows, as decoding has them. A position of a sequence is always computed by the same of the

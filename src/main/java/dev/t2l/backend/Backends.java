@@ -2,14 +2,19 @@ package dev.t2l.backend;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 
 /** Which backends there are, and the choice between them. */
 public final class Backends {
     private static final System.Logger LOG = System.getLogger("dev.t2l");
 
-    /** One backend on this machine: opened and described, or why not. */
-    public record Status(String name, boolean available, String detail) {
+    /**
+     * One backend on this machine: opened and described, or why not.
+     *
+     * @param details {@link Backend#details}
+     */
+    public record Status(String name, boolean available, String detail, Map<String, String> details) {
     }
 
     private enum Kind {
@@ -66,9 +71,9 @@ public final class Backends {
         var all = new ArrayList<Status>();
         for (Kind kind : Kind.values()) {
             try (Backend backend = kind.opener.get()) {
-                all.add(new Status(kind.label(), true, backend.description()));
+                all.add(new Status(kind.label(), true, backend.description(), backend.details()));
             } catch (BackendUnavailableException e) {
-                all.add(new Status(kind.label(), false, e.getMessage()));
+                all.add(new Status(kind.label(), false, e.getMessage(), Map.of()));
             }
         }
         return all;

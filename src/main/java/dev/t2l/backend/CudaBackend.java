@@ -4,6 +4,7 @@ import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The kernels of {@code cuda/} on an NVIDIA GPU of compute capability 8.0 or newer: activations and sums in f32, weights in their
@@ -87,6 +88,14 @@ public final class CudaBackend implements Backend {
     @Override
     public String description() {
         return "cuda (" + shared.device + ")";
+    }
+
+    @Override
+    public Map<String, String> details() {
+        Map<String, String> details = shared.device.details();
+        String library = products(); // looks for it
+        details.put("products", library + (CudaBlasLt.file().isEmpty() ? "" : " (" + CudaBlasLt.file() + ")"));
+        return details;
     }
 
     @Override

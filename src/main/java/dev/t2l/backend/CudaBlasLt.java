@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.t2l.tensor.DType;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -20,6 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.stream.Stream;
 
 /**
  * Dense products of bf16 matrices with f32 sums by NVIDIA's cublasLt, bound by Panama (cublasLt.h of CUDA 12 and 13). Opened once a
@@ -269,5 +271,14 @@ final class CudaBlasLt {
     @Override
     public String toString() {
         return "cublasLt " + version;
+    }
+
+    /** The file that the library was loaded from; empty if the system does not tell. */
+    static String file() {
+        try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+            return maps.filter(line -> line.contains("/libcublasLt.so")).map(line -> line.substring(line.indexOf('/'))).findFirst().orElse("");
+        } catch (IOException e) {
+            return "";
+        }
     }
 }

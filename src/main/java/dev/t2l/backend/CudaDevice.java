@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -346,6 +347,17 @@ final class CudaDevice {
         } catch (IOException e) {
             throw new BackendUnavailableException(path + " cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /** {@link Backend#details}. */
+    Map<String, String> details() {
+        Map<String, String> details = new LinkedHashMap<>();
+        details.put("device", name + ", " + multiprocessors + " multiprocessors");
+        details.put("capability", major + "." + minor);
+        details.put("driver", driverVersion() + "for CUDA " + version(cuda));
+        details.put("memory", String.format(Locale.ROOT, "%.1f GiB, free %.1f GiB", memory / 1073741824.0, free() / 1073741824.0));
+        details.put("kernels", compiling == 0 ? "as built" : String.format(Locale.ROOT, "compiled from PTX by the driver in %.1f s", compiling));
+        return details;
     }
 
     /** The version of the installed driver, as Linux tells it; empty if it does not. */

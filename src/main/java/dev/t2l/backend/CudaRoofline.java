@@ -1,5 +1,6 @@
 package dev.t2l.backend;
 
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,7 +22,7 @@ final class CudaRoofline {
     static Roofline measure(CudaDevice device) {
         double copy = copy(device, Math.min(COPIED, device.free() / 4));
         try {
-            return new Roofline(copy, "a device-to-device copy, read and written", OptionalDouble.of(product(device)), "cublasLt, bf16, " + SIZE + "^3");
+            return new Roofline(copy, "a device-to-device copy, read and written", OptionalDouble.of(product(device)), CudaBlasLt.open(device) + ", bf16, " + SIZE + "^3");
         } catch (BackendUnavailableException | CudaException e) {
             return new Roofline(copy, "a device-to-device copy, read and written", OptionalDouble.empty(), "no product to compare with: " + e.getMessage());
         }
@@ -37,14 +38,15 @@ final class CudaRoofline {
 
     private static double product(CudaDevice device) {
         long matrix = 2 * SIZE * SIZE;
-        var library = new CudaBlasLt(device);
+        var library = CudaBlasLt.open(device);
         try (Memory x = CudaMemory.lasting(device, matrix, "a benchmark's product"); Memory w = CudaMemory.lasting(device, matrix, "a benchmark's product");
                 Memory y = CudaMemory.lasting(device, 2 * matrix, "a benchmark's product");
                 Memory workspace = CudaMemory.lasting(device, CudaBlasLt.WORKSPACE, "a benchmark's product")) {
             fill(device, x.segment().address(), matrix);
             fill(device, w.segment().address(), matrix);
-            double seconds = Roofline.median(() -> seconds(device, PRODUCTS, () -> library.product(y.segment().address(), x.segment().address(),
-                    w.segment().address(), SIZE, SIZE, SIZE, workspace.segment().address())));
+            var size = new CudaBlasLt.Size(SIZE, SIZE, DType.F32, 1);
+            var at = new CudaBlasLt.Operands(y.segment().address(), x.segment().address(), w.segment().address(), 0, 0);
+            double seconds = Roofline.median(() -> seconds(device, PRODUCTS, () -> library.product(size, at, SIZE, false, workspace.segment().address())));
             return 2.0 * SIZE * SIZE * SIZE / seconds;
         }
     }

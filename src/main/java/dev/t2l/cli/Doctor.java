@@ -60,6 +60,7 @@ final class Doctor implements Callable<Integer> {
         for (Backends.Status backend : report.backends()) {
             String mark = backend.name().equals(report.backend()) ? "used: " : backend.available() ? "there: " : "missing: ";
             line(text, "backend " + backend.name(), mark + backend.detail());
+            backend.details().forEach((what, value) -> line(text, "  " + what, value));
         }
         if (report.backend() == null) {
             line(text, "", "no backend can be used; -Dt2l.backend=" + System.getProperty("t2l.backend"));

@@ -263,12 +263,42 @@ class CudaBackendTest {
         assertTrue(CudaDevice.open().free() >= free - (2 << 20), () -> "bytes free after: " + CudaDevice.open().free());
     }
 
-    /** Opens the backend and prints what it is. */
+    /** Opens the backend and prints what it is, and what some of its kernels compute. */
     static final class Describe {
         public static void main(String... args) {
             try (Backend cuda = CudaBackend.open()) {
+                System.out.println(results(cuda));
                 System.out.println(cuda.description());
+                System.out.println(cuda.details());
             }
+        }
+
+        /** Hashes of the bits that a norm, a product of many rows and one of few give. */
+        static String results(Backend cuda) {
+            int rows = 5;
+            int d = 320;
+            Tensor x = cuda.place(values(rows, d));
+            Tensor w = cuda.place(values(d, d));
+            try (Weights memory = new TensorTable().add("norm", DType.F32, rows, d).add("many", DType.F32, rows, d).add("few", DType.F32, rows, d).carve(cuda::allocate)) {
+                cuda.rmsNorm(memory.get("norm"), x, w.get(0), 1e-5f, 0);
+                cuda.linear(memory.get("many"), x, w, null);
+                cuda.decoding().linear(memory.get("few"), x, w, null);
+                return "bits" + memory.tensors().values().stream().map(t -> " " + Arrays.hashCode(floats(cuda, t))).collect(Collectors.joining());
+            }
+        }
+
+        private static Tensor values(int rows, int d) {
+            float[] values = new float[rows * d];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (i * 7919 % 1009 - 504) / 331f;
+            }
+            return Tensor.ofFloats(values, rows, d);
+        }
+
+        private static float[] floats(Backend cuda, Tensor tensor) {
+            float[] values = new float[(int) tensor.elements()];
+            cuda.download(MemorySegment.ofArray(values), tensor);
+            return values;
         }
     }
 
@@ -279,6 +309,7 @@ class CudaBackendTest {
                 .collect(Collectors.joining(System.getProperty("path.separator")));
     }
 
+    /** In a JVM of its own, for the property is read when a kernel is loaded: it says so with the seconds, and the bits stay. */
     @Test
     void theDriverCompilesThePtx() throws Exception {
         String path = classPath(Describe.class, CudaDevice.class, JCudaDriver.class, "lib/libJCudaDriver-" + JCudaVersion.get() + "-linux-x86_64.so");
@@ -287,7 +318,14 @@ class CudaBackendTest {
             Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp", path, "--enable-native-access=ALL-UNNAMED",
                     "-Dt2l.cuda.ptx=true", Describe.class.getName()).redirectOutput(out.toFile()).redirectErrorStream(true).start();
             int code = process.waitFor();
-            assertTrue(code == 0 && Files.readString(out).contains("kernels compiled from PTX in "), Files.readString(out));
+            String told = Files.readString(out);
+            assertTrue(code == 0 && told.contains("kernels compiled from PTX in "), told);
+            assertTrue(told.contains("cuda/rmsnorm.cu compiled from PTX in "), told);
+            assertTrue(told.contains("kernels=compiled from PTX by the driver in "), told);
+            try (Backend cuda = CudaBackend.open()) {
+                assertTrue(told.contains(Describe.results(cuda)), () -> told + " but as built " + Describe.results(cuda));
+                assertEquals("as built", cuda.details().get("kernels"));
+            }
         } finally {
             Files.delete(out);
         }

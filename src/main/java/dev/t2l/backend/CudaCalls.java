@@ -25,7 +25,6 @@ final class CudaCalls {
     /** to, from, bytes, stream. */
     static final MethodHandle UPLOAD = bind("cuMemcpyHtoDAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     static final MethodHandle DOWNLOAD = bind("cuMemcpyDtoHAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-    static final MethodHandle COPY = bind("cuMemcpyDtoDAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     /** address, value, bytes, stream. */
     static final MethodHandle CLEAR = bind("cuMemsetD8Async", JAVA_LONG, JAVA_BYTE, JAVA_LONG, JAVA_LONG);
     /** out: the pool, device; pool, attribute, value. */

@@ -324,7 +324,7 @@ final class CudaDevice {
     }
 
     private CudaModule load(String source) {
-        boolean compile = Boolean.getBoolean("t2l.cuda.ptx");
+        boolean compile = Boolean.getBoolean("t2l.cuda.ptx") || major != 8 && capability() != 90; // built for 8.x and 9.0
         byte[] image = resource("/cuda/" + source + (compile ? ".ptx" : ".fatbin"));
         makeCurrent();
         var module = new CUmodule();

@@ -9,6 +9,7 @@ import dev.t2l.model.DecoderConfig;
 import dev.t2l.tensor.DType;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
 /**
@@ -89,9 +90,8 @@ public final class Workbench implements AutoCloseable {
                 decoder = null;
             }
             long start = System.nanoTime();
-            decoder = new RandomDecoder(shapes.decoder(), wanted, backend);
+            decoder = checked(new RandomDecoder(shapes.decoder(), wanted, backend), Sanity::check);
             format = wanted;
-            Sanity.check(decoder);
             tell(shapes.decoder() + " in " + wanted.label(), decoder.stepBytes(), start);
         }
         return decoder;
@@ -100,8 +100,7 @@ public final class Workbench implements AutoCloseable {
     RandomEncoder encoder() {
         if (encoder == null) {
             long start = System.nanoTime();
-            encoder = new RandomEncoder(shapes.encoder(), shapes.t2lType(), backend);
-            Sanity.check(encoder, backend, generator);
+            encoder = checked(new RandomEncoder(shapes.encoder(), shapes.t2lType(), backend), made -> Sanity.check(made, backend, generator));
             tell(shapes.encoder().name(), encoderWork(1, 1).bytes(), start);
         }
         return encoder;
@@ -111,8 +110,7 @@ public final class Workbench implements AutoCloseable {
         if (hypernetwork == null) {
             long start = System.nanoTime();
             HyperConfig config = HyperShape.of(shapes.variant(), shapes.decoder(), shapes.config(), shapes.encoder().width());
-            hypernetwork = new RandomHypernetwork(config, shapes.t2lType(), backend);
-            Sanity.check(hypernetwork, backend);
+            hypernetwork = checked(new RandomHypernetwork(config, shapes.t2lType(), backend), made -> Sanity.check(made, backend));
             tell(HyperShape.name(shapes.variant()) + " for " + shapes.decoder(), hyperWork(1).bytes(), start);
         }
         return hypernetwork;
@@ -124,6 +122,20 @@ public final class Workbench implements AutoCloseable {
             textToLora = hypernetwork().textToLora(encoder().encoder());
         }
         return textToLora;
+    }
+
+    private static <M extends AutoCloseable> M checked(M made, Consumer<M> check) {
+        try {
+            check.accept(made);
+            return made;
+        } catch (RuntimeException e) {
+            try {
+                made.close();
+            } catch (Exception closing) {
+                e.addSuppressed(closing);
+            }
+            throw e;
+        }
     }
 
     private static void tell(String what, long bytes, long start) {

@@ -112,6 +112,10 @@ class MainTest {
         JsonNode report = new ObjectMapper().readTree(out.toString());
         assertEquals(Runtime.version().toString(), report.at("/java/version").asText());
         assertFalse(report.at("/version").asText().contains("$"), "the build did not fill in the version");
+        for (JsonNode backend : report.at("/backends")) {
+            boolean gpu = backend.get("name").asText().equals("cuda") && backend.get("available").asBoolean();
+            assertEquals(gpu, !backend.get("details").isEmpty(), backend.toString());
+        }
         assertTrue(report.at("/memory").asLong() > report.at("/freeMemory").asLong());
         assertEquals("java", report.at("/backends").valueStream().filter(b -> b.get("available").asBoolean()).map(b -> b.get("name").asText()).toList().getLast());
     }

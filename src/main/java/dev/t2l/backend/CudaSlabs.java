@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
 
 /**
  * Weights on the device, one after the other in a few large allocations, each tensor aligned to 256 bytes. The types that the kernels
- * read ({@link CudaBackend#code}) are copied as they are; any other that holds float values becomes f32 on the way, which takes
+ * read ({@link KernelTypes#code}) are copied as they are; any other that holds float values becomes f32 on the way, which takes
  * more room, and is logged.
  */
 final class CudaSlabs implements Placement {

@@ -6,16 +6,19 @@ import java.util.List;
 /**
  * The adapters of a batch at one projection, and each row's list of them.
  *
- * @param factors  the adapters of the batch that act here
- * @param table    the same for kernels: U8 [K * 24], each {@code {const float *a; const float *b; int32 rank; float scale}}
- * @param slots    i32 [n, k]: the row's adapters as indices into factors, -1 ends the list
- * @param weights  f32 [n, k]: their weights; a weight of 0 leaves the row's bits alone
+ * <p>What the tensors hold may change between launches, and factors with them; how many factors there are and the largest rank among
+ * them never do, so launches may depend on these.
+ *
+ * @param factors  the adapters of the batch that act here, then entries without matrices that no row refers to
+ * @param table    the same for kernels: U8 [K, 24], each {@code {const float *a; const float *b; int32 rank; float scale}}
+ * @param slots    i32 [N, k], N at least the rows of the product: the row's adapters as indices into factors, -1 ends the list
+ * @param weights  f32 [N, k]: their weights; a weight of 0 leaves the row's bits alone
  * @param headDim  if not 0, the projection's output rows lie interleaved within each head of this size (llama.cpp's order for
  *                 q and k): row {@code h + 2j + p} of the weight is row {@code h + p*headDim/2 + j} of B
  */
 public record LoraRows(List<Factor> factors, Tensor table, Tensor slots, Tensor weights, int headDim) {
 
-    /** f32 a [rank, in], b [out, rank]. */
+    /** f32 a [rank, in], b [out, rank]; both null in an entry that is not used, whose rank is the most there is room for. */
     public record Factor(Tensor a, Tensor b, int rank, float scale) {
     }
 

@@ -2,16 +2,13 @@ package dev.t2l.ops;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.LoraRows;
-import dev.t2l.backend.Placement;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
+import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -20,8 +17,9 @@ import java.util.TreeSet;
 import java.util.function.ToIntFunction;
 
 /**
- * Which adapters act on which rows of a batch, at every layer and projection, laid out for the kernels.
- * Owns its tables; borrows the adapters, except that matrices on the host are copied to a backend that is elsewhere.
+ * Which adapters act on which rows of a batch, at every layer and projection, laid out for the kernels: one block of tables, filled on
+ * the host and uploaded at once. {@link #fill} changes what the tables say, not where they are nor what launches depend on
+ * ({@link LoraShape}), so recorded launches read the new adapters. Owns its tables, borrows the adapters.
  */
 public final class LoraBatch implements AutoCloseable {
 
@@ -37,7 +35,7 @@ public final class LoraBatch implements AutoCloseable {
         }
     }
 
-    private record Constant(float weight) implements Weight {
+    record Constant(float weight) implements Weight {
         @Override
         public float at(int row, int layer, Projection projection) {
             return weight;
@@ -48,93 +46,93 @@ public final class LoraBatch implements AutoCloseable {
     public record Entry(LoraWeights adapter, Weight weight) {
     }
 
+    private final Backend backend;
+    private final LoraShape shape;
+    private final int capacity;
     private final LoraRows[][] lookup;
-    private final Weights memory;
-    private final Placement placed;
+    private final List<LoraSite> sites = new ArrayList<>();
+    private final PlacedAdapters placed; // null if they are the caller's business
+    private final Memory staging;        // the tables on the host
+    private final Memory memory;
+    private final Tensor tables;
 
     /**
-     * @param rows    each row's adapters, in the order in which they are added
-     * @param headDim of a projection whose output rows are interleaved (see {@link LoraRows#headDim}), else 0
+     * Empty tables, for {@link #fill}.
+     *
+     * @param capacity the most rows of a batch
+     * @param headDim  of a projection whose output rows are interleaved (see {@link LoraRows#headDim}), else 0
+     */
+    public LoraBatch(Backend backend, LoraShape shape, int capacity, ToIntFunction<Projection> headDim) {
+        this(backend, shape, capacity, headDim, null);
+    }
+
+    /**
+     * A batch of these rows and no other.
+     *
+     * @param rows    each row's adapters, in the order in which they are added; host matrices are copied to a backend that is elsewhere
+     * @param headDim as above
      */
     public LoraBatch(Backend backend, List<List<Entry>> rows, ToIntFunction<Projection> headDim) {
-        Map<LoraWeights, Integer> index = new IdentityHashMap<>();
-        List<LoraWeights> adapters = new ArrayList<>();
-        var all = new TreeSet<LoraWeights.Site>();
-        for (List<Entry> row : rows) {
-            for (Entry entry : row) {
-                if (index.putIfAbsent(entry.adapter(), adapters.size()) == null) {
-                    adapters.add(entry.adapter());
-                    all.addAll(entry.adapter().pairs().keySet());
-                }
-            }
-        }
-        int layers = all.isEmpty() ? 0 : all.last().layer() + 1;
-        lookup = new LoraRows[layers][Projection.values().length];
-        int width = Math.max(1, rows.stream().mapToInt(List::size).max().orElse(1));
-        var table = new TensorTable();
-        for (LoraWeights.Site site : all) {
-            long here = adapters.stream().filter(a -> a.pairs().containsKey(site)).count();
-            table.add(site + ".table", DType.U8, here, LoraRows.ENTRY_BYTES).add(site + ".slots", DType.I32, rows.size(), width)
-                    .add(site + ".weights", DType.F32, rows.size(), width);
-        }
-        memory = table.carve(backend::allocate);
-        placed = backend.placement();
+        this(backend, LoraShape.of(rows), rows.size(), headDim, new PlacedAdapters(backend));
         try {
-            for (LoraWeights.Site site : all) {
-                lookup[site.layer()][site.projection().ordinal()] = fill(backend, rows, adapters, index, site, headDim.applyAsInt(site.projection()));
-            }
+            fill(rows.stream().map(placed::entries).toList());
         } catch (RuntimeException | Error e) {
             close();
             throw e;
         }
     }
 
-    private LoraRows fill(Backend backend, List<List<Entry>> rows, List<LoraWeights> adapters, Map<LoraWeights, Integer> index,
-            LoraWeights.Site site, int headDim) {
-        var factors = new ArrayList<LoraRows.Factor>();
-        int[] factorOf = new int[adapters.size()];
-        for (int a = 0; a < factorOf.length; a++) {
-            LoraWeights.Pair pair = adapters.get(a).pairs().get(site);
-            factorOf[a] = pair == null ? -1 : factors.size();
-            if (pair != null) {
-                factors.add(new LoraRows.Factor(placed.place(pair.a()), placed.place(pair.b()), pair.rank(), pair.scale()));
-            }
+    private LoraBatch(Backend backend, LoraShape shape, int capacity, ToIntFunction<Projection> headDim, PlacedAdapters placed) {
+        this.backend = backend;
+        this.shape = shape;
+        this.capacity = capacity;
+        this.placed = placed;
+        var ordered = new TreeSet<>(shape.sites());
+        TensorTable layout = LoraSite.layout(shape, ordered, capacity);
+        staging = backend.pinned(layout.bytes());
+        memory = backend.allocate(layout.bytes());
+        tables = Tensor.of(DType.U8, memory.segment(), layout.bytes());
+        Weights here = layout.carve(_ -> staging);
+        Weights there = layout.carve(_ -> memory);
+        lookup = new LoraRows[ordered.isEmpty() ? 0 : ordered.last().layer() + 1][Projection.values().length];
+        for (LoraWeights.Site site : ordered) {
+            var at = new LoraSite(site, shape, here, there, headDim.applyAsInt(site.projection()));
+            sites.add(at);
+            lookup[site.layer()][site.projection().ordinal()] = at.rows();
         }
-        var at = new LoraRows(List.copyOf(factors), memory.get(site + ".table"), memory.get(site + ".slots"), memory.get(site + ".weights"), headDim);
-        try (Arena arena = Arena.ofConfined()) {
-            backend.upload(at.table(), entries(arena, factors));
-            Tensor slots = Tensor.allocate(arena, DType.I32, at.slots().shape());
-            Tensor weights = Tensor.allocate(arena, DType.F32, at.weights().shape());
-            long width = slots.cols();
-            for (int r = 0; r < rows.size(); r++) {
-                long next = r * width;
-                for (Entry entry : rows.get(r)) {
-                    int factor = factorOf[index.get(entry.adapter())];
-                    if (factor >= 0) {
-                        slots.setInt(next, factor);
-                        weights.setFloat(next++, entry.weight().at(r, site.layer(), site.projection()));
-                    }
-                }
-                for (; next < (r + 1) * width; next++) {
-                    slots.setInt(next, -1);
-                }
-            }
-            backend.upload(at.slots(), slots.data());
-            backend.upload(at.weights(), weights.data());
-        }
-        return at;
     }
 
-    private static MemorySegment entries(Arena arena, List<LoraRows.Factor> factors) {
-        MemorySegment table = arena.allocate((long) factors.size() * LoraRows.ENTRY_BYTES, 8);
-        for (int f = 0; f < factors.size(); f++) {
-            long at = (long) f * LoraRows.ENTRY_BYTES;
-            table.set(ValueLayout.JAVA_LONG, at, factors.get(f).a().address());
-            table.set(ValueLayout.JAVA_LONG, at + 8, factors.get(f).b().address());
-            table.set(ValueLayout.JAVA_INT, at + 16, factors.get(f).rank());
-            table.set(ValueLayout.JAVA_FLOAT, at + 20, factors.get(f).scale());
+    /**
+     * Other adapters for the rows; those beyond {@code rows} get none. What used the tables before must be done ({@link Backend#await}).
+     *
+     * @param rows each row's adapters, where the backend can use them, in the order in which they are added
+     * @throws IllegalArgumentException if the shape has no room for them
+     */
+    public void fill(List<List<Entry>> rows) {
+        if (rows.size() > capacity) {
+            throw new IllegalArgumentException(rows.size() + " rows in tables for " + capacity);
         }
-        return table;
+        shape.requireRoomFor(LoraShape.of(rows));
+        if (sites.isEmpty()) {
+            return;
+        }
+        Map<LoraWeights, Integer> index = new IdentityHashMap<>();
+        List<LoraWeights> adapters = new ArrayList<>();
+        for (List<Entry> row : rows) {
+            for (Entry entry : row) {
+                if (index.putIfAbsent(entry.adapter(), adapters.size()) == null) {
+                    adapters.add(entry.adapter());
+                }
+            }
+        }
+        int[] numbers = rows.stream().flatMap(List::stream).mapToInt(entry -> index.get(entry.adapter())).toArray();
+        for (int s = 0; s < sites.size(); s++) {
+            sites.get(s).adapters(adapters);
+            if (s == 0 || !shape.alike()) {
+                sites.get(s).lists(rows, numbers);
+            }
+        }
+        backend.upload(tables, staging.segment());
     }
 
     /** The rows' adapters at a site; null if none acts there. */
@@ -142,9 +140,26 @@ public final class LoraBatch implements AutoCloseable {
         return layer < lookup.length ? lookup[layer][projection.ordinal()] : null;
     }
 
+    public LoraShape shape() {
+        return shape;
+    }
+
+    /** Rows that there is room for. */
+    public int capacity() {
+        return capacity;
+    }
+
+    /** Bytes of the tables. */
+    public long bytes() {
+        return tables.bytes();
+    }
+
     @Override
     public void close() {
-        placed.close();
+        if (placed != null) {
+            placed.close();
+        }
         memory.close();
+        staging.close();
     }
 }

@@ -31,12 +31,15 @@ public final class LoraLinear {
         if (rows == null) {
             return;
         }
-        Check.matrix(op, "slots", rows.slots(), DType.I32, x.rows(), rows.weights().cols());
-        Check.matrix(op, "weights", rows.weights(), DType.F32, x.rows(), rows.slots().cols());
+        Check.matrix(op, "slots", rows.slots(), DType.I32, rows.weights().rows(), rows.weights().cols());
+        Check.matrix(op, "weights", rows.weights(), DType.F32, rows.slots().rows(), rows.slots().cols());
+        Check.that(rows.slots().rows() >= x.rows(), op, "slots must have a row for each row of x", rows.slots());
         for (int k = 0; k < rows.factors().size(); k++) {
             LoraRows.Factor f = rows.factors().get(k);
-            Check.matrix(op, "A", f.a(), DType.F32, f.rank(), x.cols());
-            Check.matrix(op, "B", f.b(), DType.F32, y.cols(), f.rank());
+            if (f.a() != null) {
+                Check.matrix(op, "A", f.a(), DType.F32, f.rank(), x.cols());
+                Check.matrix(op, "B", f.b(), DType.F32, y.cols(), f.rank());
+            }
         }
     }
 }

@@ -35,16 +35,16 @@ public final class TensorTable {
         return this;
     }
 
-    /** Bytes of the whole allocation. */
+    /** Bytes of the whole allocation, at least one. */
     public long bytes() {
-        return size;
+        return Math.max(ALIGNMENT, size);
     }
 
     /** Allocates once and carves every tensor out of it. */
     public Weights carve(LongFunction<Memory> allocator) {
-        Memory memory = allocator.apply(Math.max(ALIGNMENT, size));
+        Memory memory = allocator.apply(bytes());
         Map<String, Tensor> tensors = new LinkedHashMap<>();
-        Tensor all = Tensor.of(DType.U8, memory.segment(), Math.max(ALIGNMENT, size));
+        Tensor all = Tensor.of(DType.U8, memory.segment(), bytes());
         for (Entry e : entries) {
             long[] shape = e.shape().stream().mapToLong(Long::longValue).toArray();
             tensors.put(e.name(), Tensor.of(e.dtype(), all.slice(e.offset(), e.offset() + e.bytes()).data(), shape));

@@ -1,7 +1,9 @@
 package dev.t2l.ops;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.t2l.backend.JavaBackend;
@@ -9,13 +11,16 @@ import dev.t2l.backend.LoraRows;
 import dev.t2l.ops.LoraBatch.Entry;
 import dev.t2l.ops.LoraBatch.Weight;
 import dev.t2l.tensor.LoraWeights;
+import dev.t2l.tensor.LoraWeights.Site;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** The tables that kernels read: which adapters act on which row, where, how strongly. */
@@ -77,6 +82,67 @@ class LoraBatchTest {
     void withoutAdaptersNothingActs() {
         try (var batch = new LoraBatch(backend, Arrays.asList(List.of(), List.of()), p -> 0)) {
             assertNull(batch.at(0, Projection.Q));
+        }
+    }
+
+    private static List<Entry> on(LoraWeights... adapters) {
+        return Arrays.stream(adapters).map(adapter -> new Entry(adapter, Weight.constant(1))).toList();
+    }
+
+    @Test
+    void tablesAreFilledAgainInPlace() {
+        LoraShape shape = LoraShape.of(List.of(on(qv, q), on(q))).rounded();
+        assertEquals(new LoraShape(Set.of(new Site(0, Projection.Q), new Site(1, Projection.Q), new Site(0, Projection.V), new Site(1, Projection.V)), 4, 2, 8, false), shape);
+        try (var batch = new LoraBatch(backend, shape, 3, p -> 0)) {
+            LoraRows first = batch.at(0, Projection.Q);
+            LoraRows second = batch.at(1, Projection.V);
+            batch.fill(List.of(on(q, qv), List.of(), on(qv)));
+            assertEquals(List.of(0, 1, -1, -1, 1, -1), slots(first));
+            assertEquals(List.of(0, -1, -1, -1, 0, -1), slots(second));
+            assertEquals(q.at(0, Projection.Q).b().address(), first.table().data().get(ValueLayout.JAVA_LONG_UNALIGNED, 8));
+
+            batch.fill(List.of(on(qv), on(qv)));
+            assertSame(first, batch.at(0, Projection.Q));
+            assertEquals(List.of(0, -1, 0, -1, -1, -1), slots(first), "the third row has none any more");
+            assertEquals(qv.at(0, Projection.Q).a(), first.factors().getFirst().a());
+            assertEquals(qv.at(0, Projection.Q).b().address(), first.table().data().get(ValueLayout.JAVA_LONG_UNALIGNED, 8));
+
+            batch.fill(List.of(on(q)));
+            assertEquals(List.of(-1, -1, -1, -1, -1, -1), slots(second), "it does not act there");
+            for (LoraRows rows : List.of(first, second)) {
+                assertEquals(4, rows.factors().size());
+                assertEquals(8, rows.factors().stream().mapToInt(LoraRows.Factor::rank).max().orElseThrow(), "what launches depend on stays");
+            }
+        }
+    }
+
+    @Test
+    void listsThatAreAlikeEverywhereAreKeptOnce() {
+        List<List<Entry>> rows = List.of(on(qv, q(2)), on(qv));
+        assertFalse(LoraShape.of(rows).alike(), "one acts on fewer projections");
+        assertFalse(LoraShape.of(List.of(List.of(new Entry(qv, (row, _, _) -> row)))).alike(), "a weight may differ");
+        try (var batch = new LoraBatch(backend, List.of(on(qv), List.of(), on(qv, qv)), p -> 0)) {
+            assertSame(batch.at(0, Projection.Q).slots(), batch.at(1, Projection.V).slots());
+            assertEquals(List.of(0, -1, -1, -1, 0, 0), slots(batch.at(1, Projection.V)));
+            assertSame(qv.at(1, Projection.V).a(), batch.at(1, Projection.V).factors().getFirst().a());
+        }
+    }
+
+    private static LoraWeights q(int layers) {
+        return adapter(layers, Projection.Q);
+    }
+
+    @Test
+    void whatThereIsNoRoomForIsRefused() {
+        try (var batch = new LoraBatch(backend, LoraShape.of(List.of(on(q), on(qv))), 2, p -> 0)) {
+            assertThrows(IllegalArgumentException.class, () -> batch.fill(List.of(on(q), on(q), on(q))), "rows");
+            assertThrows(IllegalArgumentException.class, () -> batch.fill(List.of(on(q, qv))), "a longer list");
+            assertThrows(IllegalArgumentException.class, () -> batch.fill(List.of(on(q), on(adapter(1, Projection.DOWN)))), "another projection");
+        }
+        try (var alike = new LoraBatch(backend, LoraShape.of(List.of(on(qv))), 2, p -> 0)) {
+            assertThrows(IllegalArgumentException.class, () -> alike.fill(List.of(on(q))), "not at all places");
+            assertThrows(IllegalArgumentException.class, () -> alike.fill(List.of(List.of(new Entry(qv, (row, _, _) -> row)))), "not alike");
+            alike.fill(List.of());
         }
     }
 

@@ -10,6 +10,7 @@ import dev.t2l.bench.RandomEncoder;
 import dev.t2l.bench.RandomHypernetwork;
 import dev.t2l.bench.WeightFormat;
 import dev.t2l.hyper.HyperConfig.Variant;
+import dev.t2l.model.DecodeSessions;
 import dev.t2l.model.Decoder;
 import dev.t2l.model.Generator;
 import dev.t2l.model.Sampler;
@@ -33,6 +34,7 @@ final class BenchModel implements AutoCloseable {
     final Decoder decoder;
     final RandomEncoder encoder;
     final RandomHypernetwork hypernetwork;
+    final DecodeSessions sessions;
     final TextToLora t2l;
 
     /**
@@ -51,6 +53,7 @@ final class BenchModel implements AutoCloseable {
         this.backend = backend;
         lm = new RandomDecoder(shape, format, backend);
         decoder = lm.decoder();
+        sessions = new DecodeSessions(decoder);
         var reader = EncoderShape.beside(shape);
         encoder = new RandomEncoder(reader, T2L_TYPE, backend);
         hypernetwork = new RandomHypernetwork(HyperShape.of(Variant.L, shape, decoder.config(), reader.width()), T2L_TYPE, backend);
@@ -73,8 +76,7 @@ final class BenchModel implements AutoCloseable {
 
     /** A greedy sequence that begins with token 1, then 2, ... */
     Generator.Sequence sequence(int prompt, int maxTokens, List<LoraBatch.Entry> adapters) {
-        int vocabulary = decoder.config().vocabulary();
-        return new Generator.Sequence(prompt(prompt), adapters, new Sampler(vocabulary, 0, 0, 1, 0, 0), maxTokens);
+        return new Generator.Sequence(prompt(prompt), adapters, Sampler.greedy(), maxTokens);
     }
 
     private int[] prompt(int length) {
@@ -101,6 +103,7 @@ final class BenchModel implements AutoCloseable {
         t2l.close();
         hypernetwork.close();
         encoder.close();
+        sessions.close();
         lm.close();
         backend.close();
     }

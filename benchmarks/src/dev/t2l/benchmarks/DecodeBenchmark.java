@@ -65,7 +65,7 @@ public class DecodeBenchmark {
     public void begin() {
         end();
         int room = Math.min(1024, model.decoder.config().contextLength() - PROMPT);
-        generator = new Generator(model.decoder, List.of(model.sequence(PROMPT, room, adapters)));
+        generator = new Generator(model.sessions, List.of(model.sequence(PROMPT, room, adapters)));
         generator.prefill(() -> false);
     }
 

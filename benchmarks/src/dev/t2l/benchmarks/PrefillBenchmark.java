@@ -17,7 +17,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A prompt read from scratch up to its first answered token, memory of the request included. */
+/** A prompt read from scratch up to its first answered token, in the memory of the request before. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -51,7 +51,7 @@ public class PrefillBenchmark {
 
     @Benchmark
     public int prefill() {
-        try (var generator = new Generator(model.decoder, List.of(sequence))) {
+        try (var generator = new Generator(model.sessions, List.of(sequence))) {
             generator.prefill(() -> false);
             return generator.take(0);
         }

@@ -1,6 +1,6 @@
 package dev.t2l;
 
-import dev.t2l.model.Decoder;
+import dev.t2l.model.DecodeSessions;
 import dev.t2l.model.Generator;
 import dev.t2l.model.Sampler;
 import dev.t2l.text.StreamingDecoder;
@@ -10,7 +10,7 @@ import java.util.Set;
 
 /** One batch of requests, from their text to their text. */
 final class Generation {
-    private final Decoder decoder;
+    private final DecodeSessions sessions;
     private final Set<Integer> ends;
     private final List<Stream> streams = new ArrayList<>();
 
@@ -73,10 +73,10 @@ final class Generation {
         }
     }
 
-    Generation(Decoder decoder, ModelText model, List<Request> requests) {
-        this.decoder = decoder;
+    Generation(DecodeSessions sessions, ModelText model, List<Request> requests) {
+        this.sessions = sessions;
         this.ends = model.endIds();
-        int context = decoder.config().contextLength();
+        int context = sessions.decoder().config().contextLength();
         for (Request request : requests) {
             int[] prompt = request.chat() != null ? model.encode(request.chat()) : model.encode(request.prompt());
             if (prompt.length == 0) {
@@ -92,7 +92,7 @@ final class Generation {
 
     List<Completion> run() {
         long start = System.nanoTime();
-        try (var generator = new Generator(decoder, sequences())) {
+        try (var _ = sessions.decoder().backend().lane(); var generator = new Generator(sessions, sequences())) {
             prefill(generator);
             long first = System.nanoTime();
             decode(generator);
@@ -126,7 +126,7 @@ final class Generation {
     private List<Generator.Sequence> sequences() {
         return streams.stream().map(s -> {
             Sampling how = s.request.sampling();
-            var sampler = new Sampler(decoder.config().vocabulary(), how.temperature(), how.topK(), how.topP(), how.minP(), how.seed());
+            var sampler = new Sampler(how.temperature(), how.topK(), how.topP(), how.minP(), how.seed());
             return new Generator.Sequence(s.prompt, s.request.adaptation().entries(), sampler, s.limit);
         }).toList();
     }

@@ -3,6 +3,7 @@ package dev.t2l;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gate;
 import dev.t2l.io.ModelSource;
+import dev.t2l.model.DecodeSessions;
 import dev.t2l.model.Decoder;
 import dev.t2l.model.DecoderConfig;
 import dev.t2l.model.DecoderFile;
@@ -26,17 +27,21 @@ public final class LanguageModel implements AutoCloseable {
     private final Gate gate;
 
     /**
-     * A decoder.
+     * A decoder, which is that of the sessions.
      *
      * @param memory of its weights
      * @param origin that adapters were merged into, or null
      */
-    private record Version(Decoder decoder, SharedMemory memory, Version origin) {
+    private record Version(DecodeSessions sessions, SharedMemory memory, Version origin) {
+        Decoder decoder() {
+            return sessions.decoder();
+        }
+
         /** Holds the memory of this one, most of whose weights it shares. */
         Version merge(List<LoraBatch.Entry> adapters) {
-            MergedWeights merged = MergedWeights.of(decoder, adapters);
+            MergedWeights merged = MergedWeights.of(decoder(), adapters);
             memory.retain();
-            return new Version(new Decoder(decoder.backend(), decoder.config(), merged.weights()), new SharedMemory(() -> {
+            return new Version(new DecodeSessions(new Decoder(decoder().backend(), decoder().config(), merged.weights())), new SharedMemory(() -> {
                 merged.close();
                 memory.release();
             }), this);
@@ -65,7 +70,7 @@ public final class LanguageModel implements AutoCloseable {
                 file.close();
                 text.close();
             });
-            var model = new LanguageModel(path, text, new Version(new Decoder(backend, file.config(), file.weights()), memory, null));
+            var model = new LanguageModel(path, text, new Version(new DecodeSessions(new Decoder(backend, file.config(), file.weights())), memory, null));
             event.path = path.toString();
             event.backend = backend.description();
             event.commit();
@@ -114,7 +119,7 @@ public final class LanguageModel implements AutoCloseable {
     public List<Completion> generate(List<Request> requests) {
         try (var _ = Use.of(gate, requests.stream().map(Request::adaptation).toList())) {
             requests.forEach(request -> requireFits(request.adaptation()));
-            return requests.isEmpty() ? List.of() : new Generation(decoder(), text, requests).run();
+            return requests.isEmpty() ? List.of() : new Generation(version.sessions(), text, requests).run();
         }
     }
 
@@ -197,7 +202,10 @@ public final class LanguageModel implements AutoCloseable {
 
     @Override
     public void close() {
-        gate.close(version.memory()::release);
+        gate.close(() -> {
+            version.sessions().close();
+            version.memory().release();
+        });
     }
 
     /** Memory that several models use; the last one frees it. */

@@ -142,6 +142,18 @@ public interface Backend extends AutoCloseable {
         return allocate(bytes);
     }
 
+    // Sizes
+
+    /** Rows of a pass of prefill that make good use of this backend; a longer prompt is read in several. */
+    default int passRows() {
+        return 256;
+    }
+
+    /** Bytes of memory that a model may keep for its next requests. */
+    default long idleBytes() {
+        return 1L << 30;
+    }
+
     // Rows
 
     /** {@code out[i, column .. column+d) = scale * table[ids[i], :]}; out f32 [n, w], table any [V, d], ids i32 [n]. */

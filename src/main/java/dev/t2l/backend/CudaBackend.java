@@ -190,6 +190,19 @@ public final class CudaBackend implements Backend {
         return kernels().device.pinned().allocate(bytes);
     }
 
+    // Sizes
+
+    @Override
+    public int passRows() {
+        return 2048;
+    }
+
+    /** An eighth of the device. */
+    @Override
+    public long idleBytes() {
+        return kernels().device.memory() / 8;
+    }
+
     // Rows
 
     @Override

@@ -217,6 +217,11 @@ final class CudaDevice {
         return pool;
     }
 
+    /** Bytes of device memory in all. */
+    long memory() {
+        return memory;
+    }
+
     int multiprocessors() {
         return multiprocessors;
     }

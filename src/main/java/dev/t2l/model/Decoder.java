@@ -12,6 +12,7 @@ import dev.t2l.ops.LoraLinear;
 import dev.t2l.ops.Products;
 import dev.t2l.ops.RmsNorm;
 import dev.t2l.ops.Rope;
+import dev.t2l.ops.Sample;
 import dev.t2l.ops.Softcap;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.Projection;
@@ -25,14 +26,20 @@ import dev.t2l.tensor.Tensor;
  * {@link Workspace} and {@link KvCache}.
  */
 public final class Decoder {
-    private final Backend backend;
+    private final Backend home;
+    private final Backend backend; // a view of home
     private final DecoderConfig config;
     private final DecoderWeights weights;
     private final AttentionSpec[] attention;
 
-    /** Takes weights that the backend can use (see {@link dev.t2l.backend.Placement}). */
+    /** Takes weights that the backend can use (see {@link dev.t2l.backend.Placement}). Its products are those for prefill. */
     public Decoder(Backend backend, DecoderConfig config, DecoderWeights weights) {
-        this.backend = backend;
+        this(backend, backend.prefilling(), config, weights);
+    }
+
+    private Decoder(Backend home, Backend view, DecoderConfig config, DecoderWeights weights) {
+        this.home = home;
+        this.backend = view;
         this.config = config;
         this.weights = weights;
         attention = new AttentionSpec[config.layers()];
@@ -91,6 +98,12 @@ public final class Decoder {
         }
     }
 
+    /** After {@link #logits}: chooses the wanted rows' next tokens, which are there for the host once the pass is done. */
+    void sample(Workspace space) {
+        Workspace.Wanted wanted = space.wanted();
+        Sample.forward(backend, wanted.tokens(), wanted.logits(), wanted.choices());
+    }
+
     /** {@code x += product of in}, normed first if this architecture has a norm there. */
     private void addBranch(Workspace.Rows r, Tensor in, Product product, Tensor postNorm) {
         if (postNorm == null) {
@@ -104,12 +117,13 @@ public final class Decoder {
 
     /** This decoder with the backend's products for few rows (see {@link Backend#decoding()}). */
     public Decoder decoding() {
-        Backend few = backend.decoding();
-        return few == backend ? this : new Decoder(few, config, weights);
+        Backend few = home.decoding();
+        return few == backend ? this : new Decoder(home, few, config, weights);
     }
 
+    /** The plain backend. */
     public Backend backend() {
-        return backend;
+        return home;
     }
 
     public DecoderConfig config() {

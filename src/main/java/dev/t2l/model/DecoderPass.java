@@ -15,11 +15,13 @@ final class DecoderPass {
     }
 
     private final DecoderWeights weights;
+    private final Workspace.Rows rows;
     private final LoraBatch lora;
     private final List<Layer> layers = new ArrayList<>();
 
     DecoderPass(DecoderConfig config, DecoderWeights weights, Workspace.Rows rows, LoraBatch lora) {
         this.weights = weights;
+        this.rows = rows;
         this.lora = lora;
         float eps = config.norm().eps();
         float offset = config.norm().weightOffset();
@@ -38,8 +40,8 @@ final class DecoderPass {
         return new Product(y, dense.weight(), dense.bias(), lora == null ? null : lora.at(layer, projection));
     }
 
-    boolean serves(DecoderWeights otherWeights, LoraBatch otherLora) {
-        return weights == otherWeights && lora == otherLora;
+    boolean serves(DecoderWeights otherWeights, Workspace.Rows otherRows, LoraBatch otherLora) {
+        return weights == otherWeights && rows == otherRows && lora == otherLora;
     }
 
     Layer layer(int l) {

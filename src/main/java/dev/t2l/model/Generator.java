@@ -1,19 +1,18 @@
 package dev.t2l.model;
 
+import dev.t2l.backend.Backend;
 import dev.t2l.ops.LoraBatch;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import dev.t2l.ops.LoraShape;
+import dev.t2l.ops.PlacedAdapters;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
  * Generates for several sequences side by side, each with its own adapters and sampler. What a sequence says does not depend on
- * the others. A step of decoding allocates nothing. Not thread-safe.
+ * the others. A step of decoding writes a few numbers, runs a recorded pass and reads tokens; it allocates nothing. Not thread-safe.
  */
 public final class Generator implements AutoCloseable {
-    private static final int PREFILL_ROWS = 256;
-
     /**
      * One sequence.
      *
@@ -29,44 +28,49 @@ public final class Generator implements AutoCloseable {
         }
     }
 
+    private final DecodeSessions sessions;
     private final Decoder decoder;
-    private final Decoder decoding;
+    private final Backend backend;
     private final List<Sequence> sequences;
-    private final KvCache cache;
-    private final Workspace space;
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment logits;
+    private final PlacedAdapters placed;
+    private final List<List<LoraBatch.Entry>> adapters; // of each sequence, placed
+    private final LoraShape shape;
     private final int[] length;    // tokens of the sequence so far, the prompt included
     private final int[] generated;
     private final int[] last;      // the newest token
     private final boolean[] running;
     private final int[] rowOwner;  // sequence of each wanted row
-    private LoraBatch lora;
-    private boolean setChanged = true;
+    private DecodeSession session; // null once closed
+    private DecodeStep step;       // null until the first
+    private boolean setChanged;
 
-    public Generator(Decoder decoder, List<Sequence> sequences) {
-        this.decoder = decoder;
-        this.decoding = decoder.decoding();
+    /** @throws IllegalArgumentException if the model has too few positions for a prompt and its new tokens */
+    public Generator(DecodeSessions sessions, List<Sequence> sequences) {
+        this.sessions = sessions;
+        this.decoder = sessions.decoder();
+        this.backend = decoder.backend();
         this.sequences = List.copyOf(sequences);
         int count = sequences.size();
-        int capacity = 0;
+        int positions = 0;
         int rows = 0;
         for (Sequence s : sequences) {
-            capacity = Math.max(capacity, s.prompt().length + s.maxTokens());
-            rows += s.prompt().length;
+            positions = Math.max(positions, s.prompt().length + s.maxTokens());
+            rows = Math.addExact(rows, s.prompt().length);
         }
-        if (capacity > decoder.config().contextLength()) {
-            throw new IllegalArgumentException("prompt and new tokens may need " + capacity + " positions, the model has " + decoder.config().contextLength()
-                    + "; shorten the prompt or ask for fewer tokens");
-        }
-        cache = new KvCache(decoder.backend(), decoder.config(), count, capacity);
-        space = new Workspace(decoder.backend(), decoder.config(), Math.max(count, Math.min(rows, PREFILL_ROWS)), count);
-        logits = arena.allocate(4L * count * decoder.config().vocabulary(), 64);
         length = new int[count];
         generated = new int[count];
         last = new int[count];
         running = new boolean[count];
         rowOwner = new int[count];
+        placed = new PlacedAdapters(backend);
+        session = sessions.borrow(count, positions, rows);
+        try {
+            adapters = sequences.stream().map(s -> placed.entries(s.adapters())).toList();
+            shape = LoraShape.of(adapters).rounded();
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
     }
 
     /**
@@ -76,8 +80,10 @@ public final class Generator implements AutoCloseable {
      * @return false if that ended it early; the sequences are then of no use
      */
     public boolean prefill(BooleanSupplier cancelled) {
+        Workspace space = session.prompts();
+        KvCache cache = session.cache();
+        var lists = new ArrayList<List<LoraBatch.Entry>>();
         int wanted = 0;
-        var adapters = new ArrayList<List<LoraBatch.Entry>>();
         space.clear();
         for (int s = 0; s < sequences.size(); s++) {
             Sequence sequence = sequences.get(s);
@@ -85,75 +91,91 @@ public final class Generator implements AutoCloseable {
             int[] prompt = sequence.prompt();
             for (int p = 0; p < prompt.length; p++) {
                 boolean end = p == prompt.length - 1;
-                space.add(cache, s, p, prompt[p], end);
-                adapters.add(sequence.adapters());
                 if (end) {
+                    space.add(cache, s, p, prompt[p], sequence.sampler());
                     rowOwner[wanted++] = s;
+                } else {
+                    space.add(cache, s, p, prompt[p], false);
                 }
-                if (space.size() == PREFILL_ROWS || end && s == sequences.size() - 1) {
+                lists.add(adapters.get(s));
+                if (space.size() == space.maxRows() || end && s == sequences.size() - 1) {
                     if (cancelled.getAsBoolean()) {
                         return false;
                     }
-                    try (LoraBatch batch = batch(adapters)) {
-                        run(decoder, batch, wanted);
-                    }
+                    pass(space, lists, wanted);
                     wanted = 0;
-                    adapters.clear();
+                    lists.clear();
                     space.clear();
                 }
             }
             length[s] = prompt.length;
         }
+        setChanged = true;
         return true;
     }
 
-    private LoraBatch batch(List<List<LoraBatch.Entry>> rows) {
-        return rows.stream().allMatch(List::isEmpty) ? null : new LoraBatch(decoder.backend(), rows, decoder::interleavedHeadDim);
+    private void pass(Workspace space, List<List<LoraBatch.Entry>> lists, int wanted) {
+        LoraBatch lora = session.promptAdapters(shape);
+        if (lora != null) {
+            lora.fill(lists);
+        }
+        decoder.forward(space, session.cache(), lora);
+        if (wanted > 0) {
+            decoder.logits(space);
+            decoder.sample(space);
+        }
+        backend.await(); // then inputs and tables may be written again
+        takeTokens(space, wanted);
     }
 
-    private void run(Decoder by, LoraBatch batch, int wanted) {
-        by.forward(space, cache, batch);
-        if (wanted == 0) {
-            return;
-        }
-        by.logits(space);
-        by.backend().download(logits, space.logits());
-        int vocabulary = decoder.config().vocabulary();
+    private void takeTokens(Workspace space, int wanted) {
         for (int r = 0; r < wanted; r++) {
-            int s = rowOwner[r];
-            last[s] = sequences.get(s).sampler().sample(logits, 4L * r * vocabulary, vocabulary);
+            last[rowOwner[r]] = space.token(r);
         }
     }
 
     /** Feeds every running sequence its last token and chooses its next; false when none runs. */
     public boolean step() {
+        Workspace space = session.space();
+        KvCache cache = session.cache();
         space.clear();
-        int wanted = 0;
+        int rows = 0;
         for (int s = 0; s < running.length; s++) {
             if (running[s]) {
-                space.add(cache, s, length[s]++, last[s], true);
-                rowOwner[wanted++] = s;
+                space.add(cache, s, length[s]++, last[s], sequences.get(s).sampler());
+                rowOwner[rows++] = s;
             }
         }
-        if (wanted == 0) {
+        if (rows == 0) {
             return false;
         }
+        addIdleRows(space, cache, DecodeSession.rows(backend, rows));
         if (setChanged) {
-            rebatch(wanted);
+            changeAdapters(rows);
         }
-        run(decoding, lora, wanted);
+        step.run();
+        takeTokens(space, rows);
         return true;
     }
 
-    private void rebatch(int rows) {
-        var adapters = new ArrayList<List<LoraBatch.Entry>>();
-        for (int r = 0; r < rows; r++) {
-            adapters.add(sequences.get(rowOwner[r]).adapters());
+    /** Fills up to the rows that a step is recorded for, with rows that write and see the first position of a slot that is not in use. */
+    private void addIdleRows(Workspace space, KvCache cache, int recorded) {
+        for (int slot = 0; space.size() < recorded; slot++) {
+            if (slot >= running.length || !running[slot]) {
+                space.add(cache, slot, 0, 0, true);
+            }
         }
-        if (lora != null) {
-            lora.close();
+    }
+
+    private void changeAdapters(int rows) {
+        step = session.step(shape);
+        if (step.adapters() != null) {
+            var lists = new ArrayList<List<LoraBatch.Entry>>();
+            for (int r = 0; r < rows; r++) {
+                lists.add(adapters.get(rowOwner[r]));
+            }
+            step.adapters().fill(lists);
         }
-        lora = batch(adapters);
         setChanged = false;
     }
 
@@ -177,16 +199,22 @@ public final class Generator implements AutoCloseable {
         }
     }
 
+    /** Gives the session back, once its work is done; harmless when called twice. */
     @Override
     public void close() {
-        if (lora != null) {
-            lora.close();
-            lora = null;
+        if (session == null) {
+            return;
         }
-        cache.close();
-        space.close();
-        if (arena.scope().isAlive()) {
-            arena.close();
+        DecodeSession done = session;
+        session = null;
+        try {
+            backend.await();
+        } catch (RuntimeException e) {
+            done.close(); // its work has failed
+            placed.close();
+            throw e;
         }
+        placed.close();
+        sessions.giveBack(done);
     }
 }

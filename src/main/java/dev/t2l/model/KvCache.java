@@ -43,6 +43,14 @@ public final class KvCache implements AutoCloseable {
         return table;
     }
 
+    long bytes() {
+        return memory.bytes();
+    }
+
+    int slots() {
+        return slots;
+    }
+
     /** The cache row of a position. */
     int row(int slot, int position) {
         if (slot < 0 || slot >= slots || position < 0 || position >= capacity) {

@@ -90,28 +90,29 @@ class GeneratorTest {
 
     @Test
     void refusesWhatItHasNoRoomFor() {
-        try (Backend backend = Backend.best(); DecoderFile file = DecoderFile.open(Tiny.BASE, backend)) {
-            Decoder decoder = decoder(backend, file);
+        try (Backend backend = Backend.best();
+                DecoderFile file = DecoderFile.open(Tiny.BASE, backend);
+                var sessions = new DecodeSessions(decoder(backend, file))) {
+            Decoder decoder = sessions.decoder();
             int context = file.config().contextLength();
             assertThrows(IllegalArgumentException.class, () -> sequence(decoder, new int[0], null, false, 1));
-            assertThrows(IllegalArgumentException.class, () -> new Generator(decoder, List.of(sequence(decoder, new int[] {1}, null, false, context))));
-            try (var generator = new Generator(decoder, List.of(sequence(decoder, new int[] {1, file.config().vocabulary()}, null, false, 1)))) {
+            assertThrows(IllegalArgumentException.class, () -> new Generator(sessions, List.of(sequence(decoder, new int[] {1}, null, false, context))));
+            try (var generator = new Generator(sessions, List.of(sequence(decoder, new int[] {1, file.config().vocabulary()}, null, false, 1)))) {
                 assertThrows(IllegalArgumentException.class, () -> generator.prefill(() -> false));
             }
         }
     }
 
     private static Generator.Sequence sequence(Decoder decoder, int[] prompt, Adapter adapter, boolean sampled, int maxTokens) {
-        int vocabulary = decoder.config().vocabulary();
-        var sampler = sampled ? new Sampler(vocabulary, 0.8f, 40, 0.95f, 0.01f, 1) : new Sampler(vocabulary, 0, 0, 1, 0, 0);
+        var sampler = sampled ? new Sampler(0.8f, 40, 0.95f, 0.01f, 1) : Sampler.greedy();
         List<LoraBatch.Entry> adapters = adapter == null ? List.of() : List.of(new LoraBatch.Entry(adapter.weights(), LoraBatch.Weight.constant(1)));
         return new Generator.Sequence(prompt, adapters, sampler, maxTokens);
     }
 
     /** Heap bytes of the steps 100 to 200 of a generation. */
-    private static long allocated(Decoder decoder, Generator.Sequence sequence) {
+    private static long allocated(DecodeSessions sessions, Generator.Sequence sequence) {
         var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        try (var generator = new Generator(decoder, List.of(sequence))) {
+        try (var generator = new Generator(sessions, List.of(sequence))) {
             generator.prefill(() -> false);
             long before = 0;
             for (int step = 0; step < 200; step++) {
@@ -129,8 +130,10 @@ class GeneratorTest {
     private static void assertAllocatesNothing(Decoder decoder, Adapter adapter, boolean sampled) {
         Generator.Sequence sequence = sequence(decoder, new int[] {1, 2, 3}, adapter, sampled, 250);
         long least = Long.MAX_VALUE;
-        for (int round = 0; round < 60 && least > 0; round++) {
-            least = Math.min(least, allocated(decoder, sequence));
+        try (var sessions = new DecodeSessions(decoder)) {
+            for (int round = 0; round < 60 && least > 0; round++) {
+                least = Math.min(least, allocated(sessions, sequence));
+            }
         }
         assertEquals(0, least, "heap bytes of 100 steps, " + (adapter == null ? "without" : "with") + " adapter, " + (sampled ? "sampled" : "greedy"));
     }
@@ -149,6 +152,17 @@ class GeneratorTest {
                 assertAllocatesNothing(decoder, null, sampled);
                 assertAllocatesNothing(decoder, Tiny.adapter(file.config(), 8, 1), sampled);
             }
+        }
+    }
+
+    @Test
+    @Tag("cuda")
+    void aStepOnTheGpuAllocatesNothing() {
+        assumeTrue(EachBackend.available().contains("cuda"), "no GPU");
+        try (Backend cuda = Backend.open("cuda"); DecoderFile file = DecoderFile.open(Tiny.BASE, cuda)) {
+            Decoder decoder = decoder(cuda, file);
+            assertAllocatesNothing(decoder, null, false);
+            assertAllocatesNothing(decoder, Tiny.adapter(file.config(), 8, 1), true);
         }
     }
 

@@ -1,88 +1,57 @@
 package dev.t2l.model;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.stream.IntStream;
+import dev.t2l.tensor.Tensor;
+import java.util.HashSet;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
+/** A sequence's choices: its parameters, and random numbers that its seed alone decides. */
 class SamplerTest {
-    private static final int DRAWS = 40_000;
+    private final Tensor choices = Tensor.ofFloats(new float[10], 2, 5);
 
-    private static MemorySegment logits(double... probabilities) {
-        MemorySegment segment = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT, probabilities.length);
-        for (int i = 0; i < probabilities.length; i++) {
-            segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) Math.log(probabilities[i]));
+    private float draw(Sampler sampler) {
+        sampler.next(choices, 1);
+        return choices.getFloat(9);
+    }
+
+    @Test
+    void writesItsParametersToItsRow() {
+        new Sampler(0.5f, 40, 0.9f, 0.01f, 1).next(choices, 1);
+        for (int i = 0; i < 5; i++) {
+            assertEquals(0, choices.getFloat(i));
         }
-        return segment;
+        assertEquals(0.5f, choices.getFloat(5));
+        assertEquals(40, choices.getFloat(6));
+        assertEquals(0.9f, choices.getFloat(7));
+        assertEquals(0.01f, choices.getFloat(8));
     }
 
-    private static double[] shares(Sampler sampler, MemorySegment logits, int n) {
-        double[] counts = new double[n];
-        for (int i = 0; i < DRAWS; i++) {
-            counts[sampler.sample(logits, 0, n)] += 1.0 / DRAWS;
+    @Test
+    void greedyDrawsNothing() {
+        Sampler.greedy().next(choices, 0);
+        assertArrayEquals(new float[] {0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, choices.toFloats());
+    }
+
+    @Test
+    void drawsAreUniformAndFollowFromTheSeed() {
+        Sampler a = new Sampler(1, 0, 1, 0, 42);
+        Sampler b = new Sampler(1, 0, 1, 0, 42);
+        Set<Float> different = new HashSet<>();
+        double sum = 0;
+        int n = 40_000;
+        for (int i = 0; i < n; i++) {
+            float u = draw(a);
+            assertEquals(u, draw(b));
+            assertTrue(u >= 0 && u < 1, "u " + u);
+            different.add(u);
+            sum += u;
         }
-        return counts;
-    }
-
-    private static void assertShares(double[] want, double[] got) {
-        for (int i = 0; i < want.length; i++) {
-            assertEquals(want[i], got[i], want[i] == 0 ? 0 : 0.01, "token " + i);
-        }
-    }
-
-    @Test
-    void greedyTakesTheBestAndOfEqualsTheFirst() {
-        assertEquals(1, new Sampler(4, 0, 0, 1, 0, 1).sample(logits(0.1, 0.4, 0.4, 0.1), 0, 4));
-    }
-
-    @Test
-    void temperatureShapesTheDistribution() {
-        MemorySegment l = logits(0.5, 0.3, 0.2);
-        assertShares(new double[] {0.5, 0.3, 0.2}, shares(new Sampler(3, 1, 0, 1, 0, 1), l, 3));
-        double sum = 0.25 + 0.09 + 0.04;
-        assertShares(new double[] {0.25 / sum, 0.09 / sum, 0.04 / sum}, shares(new Sampler(3, 0.5f, 0, 1, 0, 1), l, 3));
-    }
-
-    @Test
-    void topKKeepsTheKBest() {
-        assertShares(new double[] {0, 0.5 / 0.8, 0, 0.3 / 0.8}, shares(new Sampler(4, 1, 2, 1, 0, 1), logits(0.1, 0.5, 0.1, 0.3), 4));
-        assertShares(new double[] {0.1, 0.5, 0.1, 0.3}, shares(new Sampler(4, 1, 99, 1, 0, 1), logits(0.1, 0.5, 0.1, 0.3), 4));
-    }
-
-    @Test
-    void topPKeepsTheFewestThatReachP() {
-        assertShares(new double[] {0, 0.5 / 0.8, 0, 0.3 / 0.8}, shares(new Sampler(4, 1, 0, 0.75f, 0, 1), logits(0.1, 0.5, 0.1, 0.3), 4));
-        assertShares(new double[] {0, 1, 0, 0}, shares(new Sampler(4, 1, 0, 0.01f, 0, 1), logits(0.1, 0.5, 0.1, 0.3), 4));
-    }
-
-    @Test
-    void topPLooksAtWhatTopKLeaves() {
-        // of 0.5 + 0.3, the first token alone has 62 %
-        assertShares(new double[] {0, 1, 0, 0}, shares(new Sampler(4, 1, 2, 0.6f, 0, 1), logits(0.1, 0.5, 0.1, 0.3), 4));
-    }
-
-    @Test
-    void minPDropsWhatIsUnlikelyBesideTheBest() {
-        assertShares(new double[] {0, 0.5 / 0.8, 0, 0.3 / 0.8}, shares(new Sampler(4, 1, 0, 1, 0.5f, 1), logits(0.1, 0.5, 0.1, 0.3), 4));
-    }
-
-    @Test
-    void theSameSeedGivesTheSameDraws() {
-        MemorySegment l = logits(IntStream.range(0, 1000).mapToDouble(i -> 1e-3).toArray());
-        Sampler a = new Sampler(1000, 1, 50, 0.9f, 0.01f, 42);
-        Sampler b = new Sampler(1000, 1, 50, 0.9f, 0.01f, 42);
-        for (int i = 0; i < 100; i++) {
-            assertEquals(a.sample(l, 0, 1000), b.sample(l, 0, 1000));
-        }
-    }
-
-    @Test
-    void brokenLogitsAreRefused() {
-        assertThrows(ArithmeticException.class, () -> new Sampler(2, 0, 0, 1, 0, 1).sample(logits(Double.NaN, 0.5), 0, 2));
-        assertThrows(ArithmeticException.class, () -> new Sampler(2, 0, 0, 1, 0, 1).sample(logits(0, 0), 0, 2));
+        assertEquals(0.5, sum / n, 0.01);
+        assertTrue(different.size() > 0.99 * n, different.size() + " different numbers of " + n);
+        assertTrue(draw(new Sampler(1, 0, 1, 0, 43)) != draw(new Sampler(1, 0, 1, 0, 42)));
     }
 }

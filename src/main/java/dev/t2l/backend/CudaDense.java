@@ -126,7 +126,8 @@ final class CudaDense {
     private static boolean aligned(LoraRows rows) {
         if (rows != null) {
             for (int i = 0; i < rows.factors().size(); i++) {
-                if (!aligned(rows.factors().get(i).a())) {
+                Tensor a = rows.factors().get(i).a();
+                if (a != null && !aligned(a)) {
                     return false;
                 }
             }

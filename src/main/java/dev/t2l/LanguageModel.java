@@ -89,7 +89,7 @@ public final class LanguageModel implements AutoCloseable {
      */
     public static LanguageModel of(String name, Decoder decoder, Tokenizer tokenizer, Runnable release) {
         ModelText text = ModelText.of(tokenizer);
-        return new LanguageModel(Path.of(name), text, new Version(decoder, new SharedMemory(() -> {
+        return new LanguageModel(Path.of(name), text, new Version(new DecodeSessions(decoder), new SharedMemory(() -> {
             release.run();
             text.close();
         }), null));

@@ -27,7 +27,7 @@ final class Events {
     @Name("dev.t2l.Encode")
     @Label("Encode")
     @Category("Text-to-LoRA")
-    @Description("Texts turned into vectors by a text encoder")
+    @Description("Texts turned into vectors by a text encoder, unless that is part of a recording that makes an adapter")
     @StackTrace(false)
     static final class Encode extends Event {
         @Label("Texts")
@@ -45,6 +45,9 @@ final class Events {
     static final class Adapt extends Event {
         @Label("Descriptions")
         int descriptions;
+        @Label("Cached")
+        @Description("How many of them an adapter was kept for")
+        int cached;
     }
 
     @Name("dev.t2l.Prefill")

@@ -2,8 +2,10 @@ package dev.t2l;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gate;
+import dev.t2l.backend.Lane;
 import dev.t2l.model.Decoder;
 import dev.t2l.model.LastTokenEmbedder;
+import dev.t2l.model.PooledEncoder;
 import dev.t2l.model.SequenceEmbedder;
 import dev.t2l.ops.L2Normalise;
 import dev.t2l.tensor.DType;
@@ -16,6 +18,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
@@ -120,9 +123,9 @@ public final class TextEncoder implements AutoCloseable {
         if (texts.isEmpty()) {
             return new float[0][];
         }
-        try (var _ = new Use(open); Memory memory = backend.allocate(4L * texts.size() * width())) {
+        try (var _ = new Use(open); Lane _ = backend.lane(); Memory memory = backend.allocate(4L * texts.size() * width())) {
             Tensor out = Tensor.of(DType.F32, memory.segment(), texts.size(), width());
-            encode(texts.stream().map(conventions.prepare()).toList(), maxTokens(), out);
+            encode(ids(texts.stream().map(conventions.prepare()).toList(), maxTokens()), out);
             if (conventions.normalise()) {
                 L2Normalise.forward(backend, out, 1);
             }
@@ -132,7 +135,7 @@ public final class TextEncoder implements AutoCloseable {
 
     /** {@link #taskEmbeddings(List)} on the host, [descriptions][width()]. */
     public float[][] embedTasks(List<String> descriptions) {
-        try (Memory memory = backend.allocate(4L * Math.max(1, descriptions.size()) * width())) {
+        try (Lane _ = backend.lane(); Memory memory = backend.allocate(4L * Math.max(1, descriptions.size()) * width())) {
             Tensor out = Tensor.of(DType.F32, memory.segment(), descriptions.size(), width());
             taskEmbeddings(descriptions, out);
             return download(out);
@@ -165,16 +168,28 @@ public final class TextEncoder implements AutoCloseable {
             throw new IllegalArgumentException("task embeddings need F32[" + descriptions.size() + ", " + width() + "], got " + out);
         }
         try (var _ = new Use(open)) {
-            int maxTokens = Math.min(conventions.taskTokens(), embedder.maxTokens());
-            encode(descriptions.stream().map(conventions.format()::apply).toList(), maxTokens, out);
-            L2Normalise.forward(backend, out, (float) Math.sqrt(width()));
+            taskEmbeddings(taskIds(descriptions), out);
         }
     }
 
-    private void encode(List<String> texts, int maxTokens, Tensor out) {
+    /** {@link #taskEmbeddings(List, Tensor)} in two steps, of which this is the first, of a caller who keeps {@link #gates} open. */
+    int[][] taskIds(List<String> descriptions) {
+        return ids(descriptions.stream().map(conventions.format()::apply).toList(), Math.min(conventions.taskTokens(), embedder.maxTokens()));
+    }
+
+    /** The second step. */
+    void taskEmbeddings(int[][] ids, Tensor out) {
+        encode(ids, out);
+        L2Normalise.forward(backend, out, (float) Math.sqrt(width()));
+    }
+
+    private int[][] ids(List<String> texts, int maxTokens) {
+        return texts.stream().map(text -> tokenizer.encode(text, maxTokens).ids()).toArray(int[][]::new);
+    }
+
+    private void encode(int[][] ids, Tensor out) {
         var event = new Events.Encode();
         event.begin();
-        int[][] ids = texts.stream().map(text -> tokenizer.encode(text, maxTokens).ids()).toArray(int[][]::new);
         embedder.embed(ids, out);
         event.texts = ids.length;
         event.tokens = Arrays.stream(ids).mapToLong(text -> text.length).sum();
@@ -191,6 +206,16 @@ public final class TextEncoder implements AutoCloseable {
             }
             return rows;
         }
+    }
+
+    /** What has to stay open while it encodes. */
+    List<Gate> gates() {
+        return open;
+    }
+
+    /** The model, if it is one that a recording can be made of on this backend: one that encodes and pools. */
+    Optional<PooledEncoder> pooled(Backend on) {
+        return backend == on && embedder instanceof PooledEncoder pooled ? Optional.of(pooled) : Optional.empty();
     }
 
     @Override

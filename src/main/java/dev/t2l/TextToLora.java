@@ -2,6 +2,7 @@ package dev.t2l;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gate;
+import dev.t2l.backend.Lane;
 import dev.t2l.hyper.GeneratedLora;
 import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.hyper.HyperConfig;
@@ -12,21 +13,25 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 
 /**
  * A sentence that describes a task becomes a LoRA adapter, in one forward pass of a hypernetwork (arXiv 2506.06105).
  *
- * <p>Thread-safe. {@link #close} refuses new calls and lets running ones end; a second close is harmless. Language model, encoder and
- * backend are the caller's and must outlive this; an encoder that this looked up itself it closes itself.
+ * <p>Thread-safe. {@link #close} refuses new calls, lets running ones end, and frees the adapters that {@link #adapt} keeps and nobody
+ * uses; a second close is harmless. Language model, encoder and backend are the caller's and must outlive this; an encoder that this
+ * looked up itself it closes itself.
  */
 public final class TextToLora implements AutoCloseable {
     private final HyperCheckpoint checkpoint;
     private final Hypernetwork network;
     private final Backend backend;
     private final Reader reader;
+    private final Optional<AdapterPipelines> pipelines;
+    private final AtomicReference<AdapterCache> cache = new AtomicReference<>();
     private final Gate gate = new Gate("the Text-to-LoRA network");
 
     /**
@@ -45,6 +50,7 @@ public final class TextToLora implements AutoCloseable {
         this.backend = backend;
         this.network = checkpoint.network(backend);
         this.reader = reader;
+        this.pipelines = backend.replays() ? reader.encoder().pooled(backend).map(encoder -> new AdapterPipelines(backend, encoder, network)) : Optional.empty();
     }
 
     /**
@@ -153,21 +159,76 @@ public final class TextToLora implements AutoCloseable {
         if (descriptions.isEmpty()) {
             return List.of();
         }
-        int width = reader.encoder().width();
-        try (var _ = new Use(List.of(gate)); Memory memory = backend.allocate(4L * descriptions.size() * width)) {
+        try (var _ = new Use(List.of(gate))) {
+            List<GeneratedLora> loras = factors(descriptions);
+            return IntStream.range(0, loras.size()).mapToObj(i -> adapter(loras.get(i), descriptions.get(i), loras.get(i)::close)).toList();
+        }
+    }
+
+    /**
+     * The adapter for one description, kept for the next who asks for it ({@link AdapterCache}). Its matrices are shared by all who asked;
+     * closing it gives back the caller's part alone, and must not be forgotten, for until then they cannot be freed.
+     *
+     * @throws IllegalArgumentException if the description is empty
+     */
+    public Adapter adapt(String description) {
+        try (var _ = new Use(List.of(gate))) {
             var event = new Events.Adapt();
             event.begin();
-            Tensor embeddings = Tensor.of(DType.F32, memory.segment(), descriptions.size(), width);
-            reader.encoder().taskEmbeddings(descriptions, embeddings);
-            List<GeneratedLora> generated = network.generate(embeddings);
-            event.descriptions = descriptions.size();
-            event.commit();
-            var adapters = new ArrayList<Adapter>();
-            for (int i = 0; i < generated.size(); i++) {
-                GeneratedLora lora = generated.get(i);
-                adapters.add(new Adapter(lora.lora(), checkpoint.adapterConfig(), Optional.of(descriptions.get(i)), Optional.of(backend), lora::close));
+            AdapterCache.Loan loan = cache().lend(this, description, () -> factors(List.of(description)).getFirst());
+            if (loan.hit()) {
+                event.descriptions = 1;
+                event.cached = 1;
+                event.commit();
             }
-            return adapters;
+            return adapter(loan.lora(), description, loan.release());
+        }
+    }
+
+    /** Where {@link #adapt} keeps its adapters: of {@value AdapterCache#DEFAULT_MIB} MiB, unless {@link #keepIn} gave another. */
+    public AdapterCache cache() {
+        AdapterCache given = cache.get();
+        return given != null ? given : cache.updateAndGet(now -> now == null ? new AdapterCache() : now);
+    }
+
+    /**
+     * Has {@link #adapt} keep its adapters in a cache of another size, or in one with other hypernetworks.
+     *
+     * @return this
+     * @throws IllegalStateException if it has a cache already: this comes before {@link #adapt} and {@link #cache}
+     */
+    public TextToLora keepIn(AdapterCache other) {
+        if (!cache.compareAndSet(null, other)) {
+            throw new IllegalStateException("there is a cache of adapters already; HINT: choose one before the first is asked for");
+        }
+        return this;
+    }
+
+    private Adapter adapter(GeneratedLora lora, String description, Runnable release) {
+        return new Adapter(lora.lora(), checkpoint.adapterConfig(), Optional.of(description), Optional.of(backend), release);
+    }
+
+    /** Their adapters' matrices, awaited. */
+    private List<GeneratedLora> factors(List<String> descriptions) {
+        var event = new Events.Adapt();
+        event.begin();
+        TextEncoder encoder = reader.encoder();
+        List<GeneratedLora> made;
+        try (var _ = new Use(encoder.gates()); Lane _ = backend.lane()) {
+            int[][] ids = encoder.taskIds(descriptions);
+            made = pipelines.isPresent() && ids.length == 1 && ids[0].length <= AdapterPipeline.TOKENS ? List.of(pipelines.get().generate(ids[0])) : directly(ids);
+        }
+        event.descriptions = descriptions.size();
+        event.commit();
+        return made;
+    }
+
+    private List<GeneratedLora> directly(int[][] ids) {
+        int width = reader.encoder().width();
+        try (Memory memory = backend.allocate(4L * ids.length * width)) {
+            Tensor embeddings = Tensor.of(DType.F32, memory.segment(), ids.length, width);
+            reader.encoder().taskEmbeddings(ids, embeddings);
+            return network.generate(embeddings);
         }
     }
 
@@ -184,6 +245,8 @@ public final class TextToLora implements AutoCloseable {
     @Override
     public void close() {
         gate.close(() -> {
+            Optional.ofNullable(cache.get()).ifPresent(kept -> kept.forget(this));
+            pipelines.ifPresent(AdapterPipelines::close);
             network.close();
             checkpoint.close();
             reader.release().run();

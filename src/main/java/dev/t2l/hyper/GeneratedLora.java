@@ -6,6 +6,7 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.LoraWeights.Pair;
 import dev.t2l.tensor.LoraWeights.Site;
+import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
@@ -19,12 +20,15 @@ import java.util.Map;
  *
  * @param lora    the adapter: layer by layer, views of {@code factors}
  * @param factors per module {@code m}: {@code A.m} f32 [layers, r, in] and {@code B.m} f32 [layers, out, r]; closing them ends the adapter
+ * @param all     the whole allocation, u8
  */
-public record GeneratedLora(LoraWeights lora, Weights factors) implements AutoCloseable {
+public record GeneratedLora(LoraWeights lora, Weights factors, Tensor all) implements AutoCloseable {
 
     /** An adapter of zeros to be filled in. */
     static GeneratedLora allocate(Backend backend, HyperConfig config) {
-        Weights factors = table(config).carve(backend::allocate);
+        TensorTable table = table(config);
+        Memory memory = backend.allocate(table.bytes());
+        Weights factors = table.carve(_ -> memory);
         Map<Site, Pair> pairs = new HashMap<>();
         for (Target t : config.targets()) {
             Tensor a = factors.get(name('A', t.projection()));
@@ -33,7 +37,7 @@ public record GeneratedLora(LoraWeights lora, Weights factors) implements AutoCl
                 pairs.put(new Site(l, t.projection()), new Pair(layer(a, l), layer(b, l), config.lora().scale()));
             }
         }
-        return new GeneratedLora(new LoraWeights(pairs), factors);
+        return new GeneratedLora(new LoraWeights(pairs), factors, Tensor.of(DType.U8, memory.segment(), table.bytes()));
     }
 
     /** What an adapter's allocation holds. */

@@ -16,9 +16,20 @@ final class HyperActivations implements AutoCloseable {
     }
 
     private final Weights tensors;
+    private final int descriptions;
 
-    private HyperActivations(Weights tensors) {
+    private HyperActivations(Weights tensors, int descriptions) {
         this.tensors = tensors;
+        this.descriptions = descriptions;
+    }
+
+    /** How many the indices are for. */
+    int descriptions() {
+        return descriptions;
+    }
+
+    long bytes() {
+        return tensors.bytes();
     }
 
     /** All intermediates of a pass over {@code rows}. */
@@ -97,7 +108,7 @@ final class HyperActivations implements AutoCloseable {
 
     /** Allocates the table and fills in the indices. */
     static HyperActivations allocate(Backend backend, HyperConfig config, HyperRows rows) {
-        var a = new HyperActivations(table(config, rows).carve(backend::allocate));
+        var a = new HyperActivations(table(config, rows).carve(backend::allocate), rows.descriptions());
         a.upload(backend, "identity", rows.identity());
         a.upload(backend, "layer_of_site", rows.layerOfSite());
         a.upload(backend, "description_of_site", rows.descriptionOfSite());

@@ -24,22 +24,27 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * The Text-to-LoRA hypernetwork (arXiv 2506.06105, section 3): task embeddings in, LoRA adapters out. One class serves the
  * variants L, M, S and L by rank.
  *
  * <p>All modules, descriptions and layers are rows of one batch ({@link HyperRows}). A description's adapter has the same bits
- * whatever else is in the batch. Several threads may generate at once; each call has its own activations.
+ * whatever else is in the batch. Several threads may generate at once; each call has its own activations. Those of
+ * the last call, with the indices in them, are kept for the next of as many descriptions.
  */
 public final class Hypernetwork implements AutoCloseable {
     private static final float NORM_EPS = 1e-5f;
+    /** The activations of a call are kept for the next, unless they are larger. */
+    private static final long IDLE_BYTES = 64 << 20;
 
     private final HyperConfig config;
     private final Backend backend;
     private final Placement placement;
     private final Map<String, Tensor> weights = new HashMap<>();
     private final OutputAffine affine;
+    private final AtomicReference<HyperActivations> idle = new AtomicReference<>();
     private final Gate gate = new Gate("the hypernetwork");
 
     /**
@@ -97,17 +102,46 @@ public final class Hypernetwork implements AutoCloseable {
 
     private List<GeneratedLora> generate(Tensor embeddings, HyperRows rows) {
         List<GeneratedLora> adapters = new ArrayList<>();
-        try (HyperActivations acts = HyperActivations.allocate(backend, config, rows)) {
+        HyperActivations acts = take(rows);
+        try {
             for (int i = 0; i < rows.descriptions(); i++) {
                 adapters.add(GeneratedLora.allocate(backend, config));
             }
-            Tensor z = body(acts, embeddings);
-            heads(acts, rows, z, adapters);
-            return List.copyOf(adapters);
+            forward(acts, rows, embeddings, adapters);
+            backend.await(); // whoever takes the activations next may have another lane
         } catch (RuntimeException | Error e) {
             adapters.forEach(GeneratedLora::close);
+            acts.close();
             throw e;
         }
+        close(acts.bytes() > IDLE_BYTES ? acts : idle.getAndSet(acts));
+        return List.copyOf(adapters);
+    }
+
+    /** Activations with the indices of these rows. */
+    private HyperActivations take(HyperRows rows) {
+        HyperActivations kept = idle.getAndSet(null);
+        if (kept != null && kept.descriptions() == rows.descriptions()) {
+            return kept;
+        }
+        close(kept);
+        return HyperActivations.allocate(backend, config, rows);
+    }
+
+    private static void close(HyperActivations acts) {
+        if (acts != null) {
+            acts.close();
+        }
+    }
+
+    /** Memory for one task embedding at a time, and the work on it; to be closed before this. */
+    public HyperPass pass() {
+        return new HyperPass(this, backend);
+    }
+
+    /** The whole pass, kernels alone, on activations that were made for these rows. */
+    void forward(HyperActivations acts, HyperRows rows, Tensor embeddings, List<GeneratedLora> adapters) {
+        heads(acts, rows, body(acts, embeddings), adapters);
     }
 
     /** Everything up to the heads; returns their input [head rows, head_in]. */
@@ -267,6 +301,7 @@ public final class Hypernetwork implements AutoCloseable {
     @Override
     public void close() {
         gate.close(() -> {
+            close(idle.getAndSet(null));
             affine.close();
             placement.close();
         });

@@ -58,9 +58,13 @@ public final class BertEncoder implements Encoder {
     }
 
     @Override
-    public Tensor forward(TokenBatch batch, EncoderWorkspace space) {
+    public void check(TokenBatch batch) {
         batch.check(config.vocabulary(), config.types(), config.positions());
-        space.load(batch);
+    }
+
+    @Override
+    public Tensor forward(EncoderWorkspace space) {
+        EncoderInputs inputs = space.inputs();
         Tensor x = space.rows("x");                       // [n, H]
         Tensor branch = space.rows("branch");             // [n, H]
         Tensor query = space.rows("query");               // [n, H], as key and value
@@ -69,16 +73,16 @@ public final class BertEncoder implements Encoder {
         Tensor context = space.rows("context");           // [n, H]
         Tensor intermediate = space.rows("intermediate"); // [n, I]
 
-        Embedding.forward(backend, x, weights.words(), space.ids(), 1);
-        Embedding.forward(backend, branch, weights.types(), space.types(), 1);
+        Embedding.forward(backend, x, weights.words(), inputs.ids(), 1);
+        Embedding.forward(backend, branch, weights.types(), inputs.types(), 1);
         Add.forward(backend, x, branch, 1);
-        Embedding.forward(backend, branch, weights.positions(), space.positions(), 1);
+        Embedding.forward(backend, branch, weights.positions(), inputs.positions(), 1);
         Add.forward(backend, x, branch, 1);
         norm(x, weights.norm());
 
         for (BertWeights.Layer layer : weights.layers()) {
             Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
-            Attention.forward(backend, context, query, key, value, space.ranges(), heads);
+            Attention.forward(backend, context, query, key, value, inputs.ranges(), heads);
             dense(branch, context, layer.attentionOutput());
             addNorm(x, branch, layer.attentionNorm());
 

@@ -51,7 +51,17 @@ public sealed interface Encoder extends AutoCloseable permits BertEncoder, GteEn
      * @return f32 [batch.rows(), width()], in the workspace: valid until its next use
      * @throws IllegalArgumentException if the batch does not fit the encoder or the workspace
      */
-    Tensor forward(TokenBatch batch, EncoderWorkspace workspace);
+    default Tensor forward(TokenBatch batch, EncoderWorkspace workspace) {
+        check(batch);
+        workspace.load(batch);
+        return forward(workspace);
+    }
+
+    /** @throws IllegalArgumentException if a text is too long, or an id or type is none of the encoder's */
+    void check(TokenBatch batch);
+
+    /** As {@link #forward(TokenBatch, EncoderWorkspace)}, of the batch that the workspace holds; nothing but kernels is called. */
+    Tensor forward(EncoderWorkspace workspace);
 
     /** Ends the memory of the weights; a second call is harmless. */
     @Override

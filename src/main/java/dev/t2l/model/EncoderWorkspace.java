@@ -5,6 +5,7 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
+import java.lang.foreign.Arena;
 
 /** The activations of one forward pass at a time, and its inputs: one allocation, used again and again. Not thread-safe. */
 public final class EncoderWorkspace implements AutoCloseable {
@@ -13,16 +14,14 @@ public final class EncoderWorkspace implements AutoCloseable {
     private final int maxTexts;
     private final TensorTable table;
     private final Weights memory;
-    private int rows;
-    private int texts;
+    private EncoderInputs inputs;
 
     /** @param activations the encoder's own tensors, f32 [maxRows, width] each; the inputs are added here */
     EncoderWorkspace(Backend backend, int maxRows, int maxTexts, TensorTable activations) {
         this.backend = backend;
         this.maxRows = maxRows;
         this.maxTexts = maxTexts;
-        this.table = activations.add("ids", DType.I32, maxRows).add("types", DType.I32, maxRows).add("positions", DType.I32, maxRows)
-                .add("ranges", DType.I32, maxRows, 2).add("spans", DType.I32, maxTexts, 2).add("picks", DType.I32, maxTexts);
+        this.table = activations.add("inputs", DType.I32, EncoderInputs.size(maxRows, maxTexts));
         this.memory = table.carve(backend::allocate);
     }
 
@@ -48,55 +47,26 @@ public final class EncoderWorkspace implements AutoCloseable {
             throw new IllegalArgumentException("a batch of " + batch.rows() + " tokens in " + batch.texts() + " texts, but the workspace was made for "
                     + maxRows + " tokens in " + maxTexts + " texts");
         }
-        rows = batch.rows();
-        texts = batch.texts();
-        upload(ids(), batch.packedIds());
-        upload(types(), batch.packedTypes());
-        upload(positions(), batch.positions());
-        upload(ranges(), batch.ranges());
-        upload(spans(), batch.spans());
+        try (Arena arena = Arena.ofConfined()) {
+            load(EncoderInputs.of(arena, batch));
+        }
     }
 
-    private void upload(Tensor to, int[] values) {
-        backend.upload(to, Tensor.ofInts(values, values.length).data());
+    /** As {@link #load(TokenBatch)}, of a batch that fits: one upload. */
+    void load(EncoderInputs host) {
+        inputs = new EncoderInputs(memory.get("inputs"), host.rows(), host.texts());
+        backend.upload(inputs.used(), host.used().data());
     }
 
-    /** i32 [rows]. */
-    Tensor ids() {
-        return memory.get("ids").prefix(rows);
-    }
-
-    /** i32 [rows]. */
-    Tensor types() {
-        return memory.get("types").prefix(rows);
-    }
-
-    /** i32 [rows]: each token's place in its text. */
-    Tensor positions() {
-        return memory.get("positions").prefix(rows);
-    }
-
-    /** i32 [rows, 2]: each token's own text, as rows. */
-    Tensor ranges() {
-        return memory.get("ranges").prefix(rows, 2);
-    }
-
-    /** i32 [texts, 2]: each text's rows. */
-    Tensor spans() {
-        return memory.get("spans").prefix(texts, 2);
-    }
-
-    /** i32 [texts], set to one row of each text. */
-    Tensor picks(int[] chosen) {
-        Tensor picks = memory.get("picks").prefix(texts);
-        upload(picks, chosen);
-        return picks;
+    /** Of the current batch, in the backend's memory. */
+    EncoderInputs inputs() {
+        return inputs;
     }
 
     /** f32 [rows, width of the activation]. */
     Tensor rows(String activation) {
         Tensor whole = memory.get(activation);
-        return whole.prefix(rows, whole.cols());
+        return whole.prefix(inputs.rows(), whole.cols());
     }
 
     @Override

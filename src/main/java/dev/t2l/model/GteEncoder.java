@@ -61,9 +61,13 @@ public final class GteEncoder implements Encoder {
     }
 
     @Override
-    public Tensor forward(TokenBatch batch, EncoderWorkspace space) {
+    public void check(TokenBatch batch) {
         batch.check(config.vocabulary(), config.types(), maxTokens());
-        space.load(batch);
+    }
+
+    @Override
+    public Tensor forward(EncoderWorkspace space) {
+        EncoderInputs inputs = space.inputs();
         Tensor x = space.rows("x");             // [n, H]
         Tensor branch = space.rows("branch");   // [n, H]
         Tensor angles = space.rows("angles");   // [n, headDim]
@@ -74,19 +78,19 @@ public final class GteEncoder implements Encoder {
         Tensor up = space.rows("up");           // [n, I]
         Tensor gate = space.rows("gate");       // [n, I]
 
-        Embedding.forward(backend, x, weights.words(), space.ids(), 1);
+        Embedding.forward(backend, x, weights.words(), inputs.ids(), 1);
         if (weights.types() != null) {
-            Embedding.forward(backend, branch, weights.types(), space.types(), 1);
+            Embedding.forward(backend, branch, weights.types(), inputs.types(), 1);
             Add.forward(backend, x, branch, 1);
         }
         norm(x, weights.norm());
-        Rope.angles(backend, angles, space.positions(), weights.frequencies(), 1);
+        Rope.angles(backend, angles, inputs.positions(), weights.frequencies(), 1);
 
         for (GteWeights.Layer layer : weights.layers()) {
             Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
             Rope.forward(backend, query, angles, false);
             Rope.forward(backend, key, angles, false);
-            Attention.forward(backend, context, query, key, value, space.ranges(), heads);
+            Attention.forward(backend, context, query, key, value, inputs.ranges(), heads);
             dense(branch, context, layer.output());
             addNorm(x, branch, layer.attentionNorm());
 

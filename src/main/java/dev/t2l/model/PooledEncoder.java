@@ -41,54 +41,57 @@ public final class PooledEncoder implements SequenceEmbedder {
         return encoder.maxTokens();
     }
 
+    /** Memory for one text of up to so many tokens at a time, and the work on it; to be closed before this. */
+    public EncoderPass pass(int maxTokens) {
+        return new EncoderPass(backend, encoder, pooling, maxTokens);
+    }
+
     @Override
     public void embed(int[][] ids, Tensor out) {
-        int from = 0;
-        while (from < ids.length) {
-            int to = from + 1;
-            int tokens = ids[from].length;
-            while (to < ids.length && to - from < BATCH_TEXTS && tokens + ids[to].length <= BATCH_TOKENS) {
-                tokens += ids[to++].length;
-            }
-            embed(TokenBatch.of(Arrays.copyOfRange(ids, from, to)), out.slice(from, to));
-            from = to;
-        }
-    }
-
-    private void embed(TokenBatch batch, Tensor out) {
-        EncoderWorkspace space = take(batch);
+        EncoderWorkspace space = idle.getAndSet(null);
         try {
-            pooling.forward(backend, out, encoder.forward(batch, space), batch, space);
-        } finally {
-            putBack(space);
+            int from = 0;
+            while (from < ids.length) {
+                int to = from + 1;
+                int tokens = ids[from].length;
+                while (to < ids.length && to - from < BATCH_TEXTS && tokens + ids[to].length <= BATCH_TOKENS) {
+                    tokens += ids[to++].length;
+                }
+                TokenBatch batch = TokenBatch.of(Arrays.copyOfRange(ids, from, to));
+                space = roomFor(batch, space);
+                pooling.forward(backend, out.slice(from, to), encoder.forward(batch, space), space);
+                from = to;
+            }
+            backend.await(); // whoever takes the workspace next may have another lane
+        } catch (RuntimeException | Error e) {
+            close(space);
+            throw e;
         }
+        putBack(space);
     }
 
-    private EncoderWorkspace take(TokenBatch batch) {
-        EncoderWorkspace kept = idle.getAndSet(null);
-        if (kept != null && kept.fits(batch.rows(), batch.texts())) {
-            return kept;
+    private EncoderWorkspace roomFor(TokenBatch batch, EncoderWorkspace space) {
+        if (space != null && space.fits(batch.rows(), batch.texts())) {
+            return space;
         }
-        if (kept != null) {
-            kept.close();
-        }
+        close(space);
         return encoder.workspace(Math.max(256, batch.rows()), Math.max(16, batch.texts()));
     }
 
     /** Keeps the workspace, unless one very long text made it huge. */
     private void putBack(EncoderWorkspace space) {
-        EncoderWorkspace other = space.fits(BATCH_TOKENS + 1, 1) ? space : idle.getAndSet(space);
-        if (other != null) {
-            other.close();
+        close(space == null || space.fits(BATCH_TOKENS + 1, 1) ? space : idle.getAndSet(space));
+    }
+
+    private static void close(EncoderWorkspace space) {
+        if (space != null) {
+            space.close();
         }
     }
 
     @Override
     public void close() {
-        EncoderWorkspace kept = idle.getAndSet(null);
-        if (kept != null) {
-            kept.close();
-        }
+        close(idle.getAndSet(null));
         encoder.close();
     }
 }

@@ -4,7 +4,6 @@ import dev.t2l.backend.Backend;
 import dev.t2l.ops.Embedding;
 import dev.t2l.ops.MeanPool;
 import dev.t2l.tensor.Tensor;
-import java.util.stream.IntStream;
 
 /** How the hidden vectors of a text's tokens become one. */
 public enum Pooling {
@@ -19,15 +18,13 @@ public enum Pooling {
      * One vector a text.
      *
      * @param out    f32 [texts, E]
-     * @param hidden f32 [rows, E], of the batch
-     * @param space  the workspace that the batch was run in
+     * @param hidden f32 [rows, E], of the batch that the workspace holds
      */
-    void forward(Backend backend, Tensor out, Tensor hidden, TokenBatch batch, EncoderWorkspace space) {
-        int[] spans = batch.spans();
+    void forward(Backend backend, Tensor out, Tensor hidden, EncoderWorkspace space) {
         switch (this) {
-            case CLS -> Embedding.forward(backend, out, hidden, space.picks(IntStream.range(0, batch.texts()).map(i -> spans[2 * i]).toArray()), 1);
-            case MEAN -> MeanPool.forward(backend, out, hidden, space.spans());
-            case LAST_TOKEN -> Embedding.forward(backend, out, hidden, space.picks(IntStream.range(0, batch.texts()).map(i -> spans[2 * i + 1] - 1).toArray()), 1);
+            case CLS -> Embedding.forward(backend, out, hidden, space.inputs().firsts(), 1);
+            case MEAN -> MeanPool.forward(backend, out, hidden, space.inputs().spans());
+            case LAST_TOKEN -> Embedding.forward(backend, out, hidden, space.inputs().lasts(), 1);
         }
     }
 }

@@ -2,16 +2,14 @@ package dev.t2l.model;
 
 import java.util.Arrays;
 
-/** Texts as token ids, packed one after another without padding: row r of the batch is one token. */
+/** Texts as token ids, packed one after another: row r of the batch is one token. There is no padding but what {@link #padded} asks for, at the end. */
 public final class TokenBatch {
     private final int[][] ids;
     private final int[][] types;
     private final int rows;
 
     private TokenBatch(int[][] ids, int[][] types) {
-        this.ids = ids;
-        this.types = types;
-        this.rows = Math.toIntExact(Arrays.stream(ids).mapToLong(text -> text.length).sum());
+        this(ids, types, Math.toIntExact(Arrays.stream(ids).mapToLong(text -> text.length).sum()));
         if (ids.length == 0 || types != null && types.length != ids.length) {
             throw new IllegalArgumentException("a batch of " + ids.length + " texts" + (types == null ? "" : " with types of " + types.length));
         }
@@ -21,6 +19,12 @@ public final class TokenBatch {
                         + (types == null ? "" : " and " + types[i].length + " types") + "; an encoder needs at least one token, and a type for each");
             }
         }
+    }
+
+    private TokenBatch(int[][] ids, int[][] types, int rows) {
+        this.ids = ids;
+        this.types = types;
+        this.rows = rows;
     }
 
     /** Texts whose token types are all 0. */
@@ -36,11 +40,23 @@ public final class TokenBatch {
         return new TokenBatch(ids, types);
     }
 
+    /**
+     * The same texts, and rows after them that attend to row 0 alone and that no token attends to.
+     *
+     * @throws IllegalArgumentException if the texts have more rows
+     */
+    TokenBatch padded(int toRows) {
+        if (toRows < rows) {
+            throw new IllegalArgumentException(rows + " tokens cannot be padded to " + toRows);
+        }
+        return new TokenBatch(ids, types, toRows);
+    }
+
     public int texts() {
         return ids.length;
     }
 
-    /** Tokens of all texts. */
+    /** Tokens of all texts, and padding. */
     public int rows() {
         return rows;
     }
@@ -54,7 +70,7 @@ public final class TokenBatch {
     }
 
     private int[] pack(int[][] texts) {
-        return Arrays.stream(texts).flatMapToInt(Arrays::stream).toArray();
+        return Arrays.copyOf(Arrays.stream(texts).flatMapToInt(Arrays::stream).toArray(), rows);
     }
 
     /** i32 [rows]: each token's place in its text. */
@@ -81,10 +97,13 @@ public final class TokenBatch {
         return spans;
     }
 
-    /** i32 [rows, 2]: for each token the rows it attends to, those of its own text. */
+    /** i32 [rows, 2]: for each token the rows it attends to, those of its own text; for padding row 0. */
     int[] ranges() {
         int[] spans = spans();
         int[] ranges = new int[2 * rows];
+        for (int row = spans[spans.length - 1]; row < rows; row++) {
+            ranges[2 * row + 1] = 1;
+        }
         for (int i = 0; i < ids.length; i++) {
             for (int row = spans[2 * i]; row < spans[2 * i + 1]; row++) {
                 ranges[2 * row] = spans[2 * i];

@@ -136,7 +136,7 @@ class EncoderGoldenTest {
         try (EncoderWorkspace space = c.encoder.workspace(batch.rows(), batch.texts());
                 var memory = c.backend.allocate(4L * batch.texts() * c.encoder.width())) {
             Tensor out = Tensor.of(DType.F32, memory.segment(), batch.texts(), c.encoder.width());
-            pooling.forward(c.backend, out, c.encoder.forward(batch, space), batch, space);
+            pooling.forward(c.backend, out, c.encoder.forward(batch, space), space);
             if (length != 0) {
                 L2Normalise.forward(c.backend, out, length);
             }

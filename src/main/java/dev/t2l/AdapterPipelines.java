@@ -1,6 +1,7 @@
 package dev.t2l;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Lane;
 import dev.t2l.hyper.GeneratedLora;
 import dev.t2l.hyper.Hypernetwork;
 import dev.t2l.model.PooledEncoder;
@@ -27,7 +28,7 @@ final class AdapterPipelines implements AutoCloseable {
     /** The adapter of a description of at most {@link AdapterPipeline#TOKENS} tokens, awaited. */
     GeneratedLora generate(int[] ids) {
         free.acquireUninterruptibly();
-        try {
+        try (Lane _ = backend.lane()) {
             AdapterPipeline kept = idle.poll();
             AdapterPipeline pipeline = kept == null ? new AdapterPipeline(backend, encoder, network) : kept;
             GeneratedLora adapter;

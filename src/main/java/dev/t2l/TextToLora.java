@@ -214,7 +214,7 @@ public final class TextToLora implements AutoCloseable {
         event.begin();
         TextEncoder encoder = reader.encoder();
         List<GeneratedLora> made;
-        try (var _ = new Use(encoder.gates()); Lane _ = backend.lane()) {
+        try (var _ = new Use(encoder.gates())) {
             int[][] ids = encoder.taskIds(descriptions);
             made = pipelines.isPresent() && ids.length == 1 && ids[0].length <= AdapterPipeline.TOKENS ? List.of(pipelines.get().generate(ids[0])) : directly(ids);
         }
@@ -225,7 +225,7 @@ public final class TextToLora implements AutoCloseable {
 
     private List<GeneratedLora> directly(int[][] ids) {
         int width = reader.encoder().width();
-        try (Memory memory = backend.allocate(4L * ids.length * width)) {
+        try (Lane _ = backend.lane(); Memory memory = backend.allocate(4L * ids.length * width)) {
             Tensor embeddings = Tensor.of(DType.F32, memory.segment(), ids.length, width);
             reader.encoder().taskEmbeddings(ids, embeddings);
             return network.generate(embeddings);

@@ -140,9 +140,9 @@ class AdapterPipelineTest {
     @MethodSource("backends")
     void encodersEmbedOnManyThreads(String name) throws Exception {
         try (Opened opened = Opened.on(name); ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            List<String> texts = IntStream.range(0, 6).mapToObj(i -> "word ".repeat(1 + 90 * i)).toList();
+            List<String> texts = IntStream.range(0, 6).mapToObj(i -> "word ".repeat(1 + 60 * i)).toList();
             List<float[]> want = texts.stream().map(opened.encoder()::embed).toList();
-            List<Callable<float[]>> calls = IntStream.range(0, 48).<Callable<float[]>>mapToObj(i -> () -> opened.encoder().embed(texts.get(i % 6))).toList();
+            List<Callable<float[]>> calls = IntStream.range(0, 24).<Callable<float[]>>mapToObj(i -> () -> opened.encoder().embed(texts.get(i % 6))).toList();
             List<Future<float[]>> done = threads.invokeAll(calls);
             for (int i = 0; i < done.size(); i++) {
                 assertArrayEquals(want.get(i % 6), done.get(i).get());

@@ -97,6 +97,9 @@ public interface Backend extends AutoCloseable {
     /** {@link Placement#place} for small tensors that may live as long as the backend. */
     Tensor place(Tensor host);
 
+    /** The kernels of training. */
+    Gradients gradients();
+
     // Order of work
 
     /**

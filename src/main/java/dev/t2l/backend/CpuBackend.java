@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
  * {@code -Dt2l.isa=baseline|avx2|avx512} caps the instruction set.
  */
 public final class CpuBackend extends HostBackend {
+    private final Gradients gradients = new JavaGradients(new JavaBackend());
     private static final int UNPACKED_ROWS = 256;
     private static final String[] CODES = {"", "a size is negative or too large", "an index is outside its table", "a type the kernel does not know", "no memory"};
 
@@ -78,6 +79,11 @@ public final class CpuBackend extends HostBackend {
     }
 
     /** Refuses further calls. The library and its sleeping threads stay for the next backend. */
+    @Override
+    public Gradients gradients() {
+        return gradients;
+    }
+
     @Override
     public void close() {
         closed = true;

@@ -406,6 +406,11 @@ public final class CudaBackend implements Backend {
         }
     }
 
+    @Override
+    public Gradients gradients() {
+        throw new IllegalStateException("no kernels of training yet");
+    }
+
     /** Blocks of {@code each} items for n. */
     private static int blocks(long n, int each) {
         return Math.toIntExact((n + each - 1) / each);

@@ -20,6 +20,7 @@ public final class JavaBackend extends HostBackend {
 
     private final int threads = threads();
     private final ForkJoinPool pool = new ForkJoinPool(threads);
+    private final Gradients gradients = new JavaGradients(this);
 
     @Override
     public String name() {
@@ -32,11 +33,16 @@ public final class JavaBackend extends HostBackend {
     }
 
     @Override
+    public Gradients gradients() {
+        return gradients;
+    }
+
+    @Override
     public void close() {
         pool.shutdown();
     }
 
-    private void parallel(long n, long work, IntConsumer row) {
+    void parallel(long n, long work, IntConsumer row) {
         if (threads == 1 || n < 2 || work < 20_000) {
             for (int i = 0; i < n; i++) {
                 row.accept(i);
@@ -46,21 +52,21 @@ public final class JavaBackend extends HostBackend {
         }
     }
 
-    private static float at(Tensor t, long i) {
+    static float at(Tensor t, long i) {
         return t.data().get(F32, i * 4);
     }
 
-    private static void set(Tensor t, long i, float value) {
+    static void set(Tensor t, long i, float value) {
         t.data().set(F32, i * 4, value);
     }
 
-    private static float[] row(Tensor t, long i) {
+    static float[] row(Tensor t, long i) {
         float[] row = new float[(int) t.cols()];
         Elements.readRow(t, i, row, 0);
         return row;
     }
 
-    private static void store(float[] row, Tensor t, long i) {
+    static void store(float[] row, Tensor t, long i) {
         MemorySegment.copy(row, 0, t.data(), F32, i * t.cols() * 4, row.length);
     }
 
@@ -128,7 +134,7 @@ public final class JavaBackend extends HostBackend {
         });
     }
 
-    private static double apply(Activation f, double x) {
+    static double apply(Activation f, double x) {
         return switch (f) {
             case SILU -> x / (1 + Math.exp(-x));
             case GELU -> 0.5 * x * Erf.onePlusErf(x * Math.sqrt(0.5));

@@ -290,4 +290,9 @@ public final class HostTensors extends HostBackend {
             device.sample(c.out(tokens), c.in(logits), c.in(choices));
         }
     }
+
+    @Override
+    public Gradients gradients() {
+        return device.gradients();
+    }
 }

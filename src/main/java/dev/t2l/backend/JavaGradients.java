@@ -5,7 +5,8 @@ import static dev.t2l.backend.JavaBackend.row;
 import static dev.t2l.backend.JavaBackend.set;
 import static dev.t2l.backend.JavaBackend.store;
 
-import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Elements;
+import dev.t2l.tensor.HeadRows;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.ValueLayout;
 
@@ -43,7 +44,7 @@ final class JavaGradients implements Gradients {
 
     @Override
     public void linearGradient(Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
-        outer(dw, dy, x, 0, x.rows(), 1);
+        outer(dw, dy, x);
         if (dbias != null) {
             for (long o = 0; o < dbias.elements(); o++) {
                 double sum = 0;
@@ -55,15 +56,15 @@ final class JavaGradients implements Gradients {
         }
     }
 
-    /** {@code dw += scale * dy[from..to)^T x[from..to)}. */
-    private void outer(Tensor dw, Tensor dy, Tensor x, long from, long to, float scale) {
-        backend.parallel(dw.rows(), (to - from) * dw.elements(), o -> {
+    /** {@code dw += dy^T x}. */
+    private void outer(Tensor dw, Tensor dy, Tensor x) {
+        backend.parallel(dw.rows(), x.rows() * dw.elements(), o -> {
             double[] sums = new double[(int) dw.cols()];
-            for (long i = from; i < to; i++) {
+            for (long i = 0; i < x.rows(); i++) {
                 axpy(sums, at(dy, i * dy.cols() + o), row(x, i));
             }
             for (int j = 0; j < sums.length; j++) {
-                add(dw, (long) o * sums.length + j, scale * sums[j]);
+                add(dw, (long) o * sums.length + j, sums[j]);
             }
         });
     }
@@ -80,25 +81,35 @@ final class JavaGradients implements Gradients {
     public void loraBackward(Tensor dx, Tensor dy, Tensor x, LoraGradients lora) {
         fill(dx, 0);
         for (int k = 0; k < lora.factors().size(); k++) {
-            span(dx, dy, x, lora.factors().get(k), lora.gradients().get(k), lora.spans().getInt(2L * k), lora.spans().getInt(2L * k + 1));
+            int from = lora.spans().getInt(2L * k);
+            int to = lora.spans().getInt(2L * k + 1);
+            span(dx.slice(from, to), inOrder(dy.slice(from, to), lora.headDim()), x.slice(from, to), lora.factors().get(k), lora.gradients().get(k));
         }
     }
 
-    private void span(Tensor dx, Tensor dy, Tensor x, LoraRows.Factor f, LoraRows.Factor gradient, int from, int to) {
-        int n = to - from;
-        if (n == 0) {
-            return;
+    /** A copy whose columns lie as B's rows do. */
+    private static Tensor inOrder(Tensor dy, int headDim) {
+        Tensor copy = Tensor.ofFloats(dy.toFloats(), dy.shape());
+        long out = dy.cols();
+        for (long i = 0; headDim != 0 && i < dy.elements(); i++) {
+            set(copy, i, at(dy, i / out * out + HeadRows.neighbour(i % out, headDim)));
         }
-        Tensor t = Tensor.ofFloats(new float[n * f.rank()], n, f.rank());   // scale * dy B
+        return copy;
+    }
+
+    private void span(Tensor dx, Tensor dy, Tensor x, LoraRows.Factor f, LoraRows.Factor gradient) {
+        int n = (int) x.rows();
+        Tensor t = Tensor.ofFloats(new float[n * f.rank()], n, f.rank());   // dy B
         Tensor low = Tensor.ofFloats(new float[n * f.rank()], n, f.rank()); // x A^T
-        Tensor dyHere = dy.slice(from, to);
-        Tensor xHere = x.slice(from, to);
-        linearBackward(t, dyHere, f.b(), false);
-        backend.add(t, t, f.scale() - 1);
-        backend.linear(low, xHere, f.a(), null);
-        linearBackward(dx.slice(from, to), t, f.a(), false);
-        outer(gradient.a(), t, xHere, 0, n, 1);
-        outer(gradient.b(), dyHere, low, 0, n, f.scale());
+        linearBackward(t, dy, f.b(), false);
+        backend.linear(low, x, f.a(), null);
+        for (long i = 0; i < t.elements(); i++) {
+            set(t, i, f.scale() * at(t, i));
+            set(low, i, f.scale() * at(low, i));
+        }
+        linearBackward(dx, t, f.a(), false);
+        outer(gradient.a(), t, x);
+        outer(gradient.b(), dy, low);
     }
 
     @Override
@@ -176,15 +187,10 @@ final class JavaGradients implements Gradients {
             switch (out.dtype()) {
                 case F32 -> set(out, i, values[i]);
                 case F16 -> out.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, Float.floatToFloat16(values[i]));
-                case BF16 -> out.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, bfloat16(values[i]));
+                case BF16 -> out.data().set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, Elements.floatToBfloat16(values[i]));
                 default -> throw new IllegalArgumentException("convert: wanted F32, F16 or BF16, got " + out);
             }
         }
-    }
-
-    private static short bfloat16(float x) {
-        int bits = Float.floatToRawIntBits(x);
-        return (short) (x != x ? bits >>> 16 | 0x40 : bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
     }
 
     @Override
@@ -252,7 +258,7 @@ final class JavaGradients implements Gradients {
             double dot = 0;
             for (int j = 0; j < d; j++) {
                 sum += (double) g[j] * w[j];
-                dot += g[j] * w[j] * normed[j];
+                dot += (double) g[j] * w[j] * normed[j];
                 dw[j] += g[j] * normed[j];
                 db[j] += g[j];
             }
@@ -360,7 +366,7 @@ final class JavaGradients implements Gradients {
             double square = step.beta2() * at(v, i) + (1 - step.beta2()) * gradient * gradient;
             set(m, i, (float) mean);
             set(v, i, (float) square);
-            double decayed = at(w, i) * (1 - step.rate() * step.weightDecay());
+            double decayed = at(w, i) * (1 - (double) step.rate() * step.weightDecay());
             set(w, i, (float) (decayed - step.rate() * (mean / first) / (Math.sqrt(square / second) + step.eps())));
         }
     }

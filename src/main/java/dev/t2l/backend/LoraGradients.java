@@ -11,6 +11,7 @@ import java.util.List;
  * @param spans     i32 [K, 2]: rows [from, to) of each, apart from each other and in ascending order
  * @param table     the same for kernels: U8 [2K * 24], as {@link LoraRows#table}, the factors first
  * @param rows      the most rows of a span
+ * @param headDim   as {@link LoraRows#headDim}: dy's columns lie as the projection's rows do, dB's rows as B's
  */
-public record LoraGradients(List<LoraRows.Factor> factors, List<LoraRows.Factor> gradients, Tensor spans, Tensor table, int rows) {
+public record LoraGradients(List<LoraRows.Factor> factors, List<LoraRows.Factor> gradients, Tensor spans, Tensor table, int rows, int headDim) {
 }

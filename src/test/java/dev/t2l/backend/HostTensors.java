@@ -1,10 +1,7 @@
 package dev.t2l.backend;
 
-import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -60,15 +57,7 @@ public final class HostTensors extends HostBackend {
                 return null;
             }
             var factors = rows.factors().stream().map(f -> new LoraRows.Factor(in(f.a()), in(f.b()), f.rank(), f.scale())).toList();
-            Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
-            for (int f = 0; f < factors.size(); f++) {
-                long at = (long) f * LoraRows.ENTRY_BYTES;
-                table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at, factors.get(f).a().address());
-                table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at + 8, factors.get(f).b().address());
-                table.data().set(ValueLayout.JAVA_INT_UNALIGNED, at + 16, factors.get(f).rank());
-                table.data().set(ValueLayout.JAVA_FLOAT_UNALIGNED, at + 20, factors.get(f).scale());
-            }
-            return new LoraRows(factors, out(table), in(rows.slots()), in(rows.weights()), rows.headDim());
+            return new LoraRows(factors, out(KernelData.table(factors)), in(rows.slots()), in(rows.weights()), rows.headDim());
         }
 
         Norm in(Norm norm) {

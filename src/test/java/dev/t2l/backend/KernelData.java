@@ -8,6 +8,7 @@ import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
 
@@ -50,6 +51,19 @@ final class KernelData {
 
     static Tensor zeros(long... shape) {
         return Tensor.allocate(Arena.ofAuto(), DType.F32, shape);
+    }
+
+    /** {@link LoraRows#table} of these. */
+    static Tensor table(List<LoraRows.Factor> factors) {
+        Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
+        for (int f = 0; f < factors.size(); f++) {
+            long at = (long) f * LoraRows.ENTRY_BYTES;
+            table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at, factors.get(f).a().address());
+            table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at + 8, factors.get(f).b().address());
+            table.data().set(ValueLayout.JAVA_INT_UNALIGNED, at + 16, factors.get(f).rank());
+            table.data().set(ValueLayout.JAVA_FLOAT_UNALIGNED, at + 20, factors.get(f).scale());
+        }
+        return table;
     }
 
     Tensor normal(long... shape) {

@@ -3,10 +3,7 @@ package dev.t2l.backend;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -27,17 +24,9 @@ class LoraKernelsTest {
         for (int rank : new int[] {1, 3, 8, 16, 37}) {
             factors.add(new LoraRows.Factor(data.normal(rank, in), data.normal(out, rank), rank, 0.25f));
         }
-        Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
-        for (int f = 0; f < factors.size(); f++) {
-            long at = (long) f * LoraRows.ENTRY_BYTES;
-            table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at, factors.get(f).a().address());
-            table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, at + 8, factors.get(f).b().address());
-            table.data().set(ValueLayout.JAVA_INT_UNALIGNED, at + 16, factors.get(f).rank());
-            table.data().set(ValueLayout.JAVA_FLOAT_UNALIGNED, at + 20, factors.get(f).scale());
-        }
         Tensor weights = data.normal(n, 3);
         weights.setFloat(0, 0); // the first row's first adapter is off
-        return new LoraRows(factors, table, data.ints(-1, factors.size(), n, 3), weights, headDim);
+        return new LoraRows(factors, KernelData.table(factors), data.ints(-1, factors.size(), n, 3), weights, headDim);
     }
 
     @ParameterizedTest

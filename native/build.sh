@@ -42,7 +42,8 @@ fi
 
 flags='-std=gnu11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -Wall -Wextra'
 once='dispatch pool'
-kernels='vtable gather scatter meanrows add activation rmsnorm layernorm l2normalise linear lora lorafactor rope attention'
+kernels='vtable gather scatter meanrows add activation rmsnorm layernorm l2normalise linear lora lorafactor rope attention
+    linearbackward lorabackward attentionbackward fill convert dropout addnoise scatteradd crossentropy distance sumsquares adamw'
 
 set_flags() {
     case $1 in

@@ -160,6 +160,11 @@ INLINE vf elements_part(const void *p, int32_t type, int64_t i, int64_t n) {
     }
 }
 
+/* n elements, n <= LANES; the other lanes are 0. */
+INLINE vf elements_some(const void *p, int32_t type, int64_t i, int64_t n) {
+    return n >= LANES ? elements(p, type, i) : elements_part(p, type, i, n);
+}
+
 INLINE int is_plain(int32_t type) {
     return type == T2L_F32 || type == T2L_F16 || type == T2L_BF16;
 }

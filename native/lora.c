@@ -2,9 +2,7 @@
  * y[i] += weight * scale * (x[i] A^T) B^T for each adapter on row i's list, in the order of the list. A slot of -1 ends the
  * list; a weight of 0 leaves the row's bits alone.
  */
-#include "simd.h"
-
-enum { MAX_RANK = 4096, ROW_GROUP = 4 };
+#include "dots.h"
 
 typedef struct {
     float *y;
@@ -25,35 +23,6 @@ typedef struct {
     float weight;
     split split;
 } expand_job;
-
-INLINE void dots(const float *x, const float *rows, int64_t k, int count, vf *acc) {
-    int64_t i = 0;
-    for (; i + LANES <= k; i += LANES) {
-        vf xv = load(x + i);
-        for (int r = 0; r < count; r++) {
-            acc[r] = fma_(xv, load(rows + r * k + i), acc[r]);
-        }
-    }
-    if (i < k) {
-        vf xv = load_part(x + i, k - i);
-        for (int r = 0; r < count; r++) {
-            acc[r] = fma_(xv, load_part(rows + r * k + i, k - i), acc[r]);
-        }
-    }
-}
-
-/* Four products of x with consecutive rows of length k; those beyond count are 0. */
-INLINE vf4 four_dots(const float *x, const float *rows, int64_t k, int64_t count) {
-    vf acc[ROW_GROUP] = {zero(), zero(), zero(), zero()};
-    if (count >= ROW_GROUP) {
-        dots(x, rows, k, ROW_GROUP, acc);
-    } else {
-        for (int64_t r = 0; r < count; r++) {
-            dots(x, rows + r * k, k, 1, acc + r);
-        }
-    }
-    return sum4(acc[0], acc[1], acc[2], acc[3]);
-}
 
 /* Where output row o of B lies in a weight whose heads are interleaved. */
 INLINE int64_t place(int64_t o, int64_t head_dim) {
@@ -104,7 +73,7 @@ static void row(const t2l_engine *e, const lora_job *j, int64_t i) {
         if (weight == 0) {
             continue;
         }
-        float low[MAX_RANK];
+        float low[T2L_MAX_RANK];
         compress(j, f, x, low);
         expand_job job = {j, f, low, j->y + i * j->out, weight, {0}};
         if (e == NULL) {
@@ -137,7 +106,7 @@ int32_t T2L_KERNEL(lora)(const t2l_engine *e, float *y, const float *x, int64_t 
                 return T2L_BAD_INDEX;
             }
             int32_t rank = factors[slots[s]].rank;
-            if (rank < 0 || rank > MAX_RANK) {
+            if (rank < 0 || rank > T2L_MAX_RANK) {
                 return T2L_BAD_SIZE;
             }
             work += rank * (in + out);

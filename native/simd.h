@@ -43,7 +43,20 @@ INLINE vi splat_int(int32_t x) {
     return (vi){0} + x;
 }
 
-/* n floats or halves, n < LANES; the other lanes are 0. */
+/* n floats, n <= LANES; the other lanes are 0. */
+INLINE vf load_some(const float *p, int64_t n) {
+    return n >= LANES ? load(p) : load_part(p, n);
+}
+
+INLINE void store_some(float *p, vf x, int64_t n) {
+    if (n >= LANES) {
+        store(p, x);
+    } else {
+        store_part(p, x, n);
+    }
+}
+
+/* n halves, n < LANES; the other lanes are 0. */
 INLINE vf load_f16_part(const void *p, int64_t n) {
     uint16_t whole[LANES] = {0};
     memcpy(whole, p, (size_t)n * 2);

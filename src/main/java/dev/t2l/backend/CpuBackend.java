@@ -21,13 +21,13 @@ import java.util.stream.IntStream;
  * {@code -Dt2l.isa=baseline|avx2|avx512} caps the instruction set.
  */
 public final class CpuBackend extends HostBackend {
-    private final Gradients gradients = new JavaGradients(new JavaBackend());
     private static final int UNPACKED_ROWS = 256;
     private static final String[] CODES = {"", "a size is negative or too large", "an index is outside its table", "a type the kernel does not know", "no memory"};
 
     private final long engine;
     private final Isa isa;
     private final int threads;
+    private final Gradients gradients = new CpuGradients(this);
     private volatile boolean closed;
 
     private CpuBackend(long engine, Isa isa, int threads) {
@@ -78,18 +78,18 @@ public final class CpuBackend extends HostBackend {
         return "cpu (" + isa.label() + ", " + threads + (threads == 1 ? " thread)" : " threads)");
     }
 
-    /** Refuses further calls. The library and its sleeping threads stay for the next backend. */
     @Override
     public Gradients gradients() {
         return gradients;
     }
 
+    /** Refuses further calls. The library and its sleeping threads stay for the next backend. */
     @Override
     public void close() {
         closed = true;
     }
 
-    private long engine() {
+    long engine() {
         if (closed) {
             throw new IllegalStateException("the cpu backend was closed");
         }
@@ -241,17 +241,26 @@ public final class CpuBackend extends HostBackend {
             linear(y, 0, x, w, b);
             return;
         }
-        long out = w.rows();
+        unpacked(w, (from, tile) -> linear(y, from, x, tile, b == null ? null : b.slice(from, from + tile.rows())));
+    }
+
+    /** What is done with rows of a weight as f32, the first of them row {@code from}. */
+    interface UnpackedRows {
+        void accept(long from, Tensor tile);
+    }
+
+    /** A weight of a type that no kernel reads, some rows after the other. */
+    static void unpacked(Tensor w, UnpackedRows then) {
         try (Arena arena = Arena.ofConfined()) {
-            Tensor tile = Tensor.allocate(arena, DType.F32, Math.min(UNPACKED_ROWS, out), w.cols());
+            Tensor tile = Tensor.allocate(arena, DType.F32, Math.min(UNPACKED_ROWS, w.rows()), w.cols());
             float[] values = new float[Math.toIntExact(tile.elements())];
-            for (long from = 0; from < out; from += UNPACKED_ROWS) {
+            int cols = (int) w.cols();
+            for (long from = 0; from < w.rows(); from += UNPACKED_ROWS) {
                 long first = from;
-                int rows = (int) Math.min(UNPACKED_ROWS, out - from);
-                int cols = (int) w.cols();
+                int rows = (int) Math.min(UNPACKED_ROWS, w.rows() - from);
                 IntStream.range(0, rows).parallel().forEach(r -> Elements.readRow(w, first + r, values, r * cols));
                 MemorySegment.copy(values, 0, tile.data(), ValueLayout.JAVA_FLOAT_UNALIGNED, 0, rows * cols);
-                linear(y, from, x, tile.prefix(rows, w.cols()), b == null ? null : b.slice(from, from + rows));
+                then.accept(from, tile.prefix(rows, w.cols()));
             }
         }
     }
@@ -332,7 +341,7 @@ public final class CpuBackend extends HostBackend {
     }
 
     /** A norm's weight or a bias, in a type that the kernels read element by element. */
-    private static Tensor plain(Tensor vector) {
+    static Tensor plain(Tensor vector) {
         return switch (vector.dtype()) {
             case F32, F16, BF16 -> vector;
             default -> Tensor.ofFloats(vector.toFloats(), vector.shape());
@@ -340,7 +349,7 @@ public final class CpuBackend extends HostBackend {
     }
 
     /** Turns an error into an exception, and keeps the memory of the tensors until here: kernels got bare addresses. */
-    private static void finish(String kernel, int result, Tensor a, Tensor b, Tensor c, Tensor d, Tensor e) {
+    static void finish(String kernel, int result, Tensor a, Tensor b, Tensor c, Tensor d, Tensor e) {
         if (result != 0) {
             throw failure(kernel, result, a, b, c, d, e);
         }
@@ -360,7 +369,7 @@ public final class CpuBackend extends HostBackend {
         return result == 2 ? new IndexOutOfBoundsException(text.toString()) : new IllegalArgumentException(text.toString());
     }
 
-    private static RuntimeException unexpected(Throwable t) {
+    static RuntimeException unexpected(Throwable t) {
         if (t instanceof Error error) {
             throw error;
         }

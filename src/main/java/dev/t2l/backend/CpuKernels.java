@@ -35,6 +35,26 @@ final class CpuKernels {
     static final MethodHandle ROPE = kernel("rope", "ALLLAI");
     static final MethodHandle ATTENTION = kernel("attention", "AALAALALLLLFF");
 
+    static final MethodHandle LINEAR_BACKWARD = kernel("linear_backward", "AALLAILLI");
+    static final MethodHandle LINEAR_GRADIENT = kernel("linear_gradient", "AAAALLL");
+    static final MethodHandle LORA_BACKWARD = kernel("lora_backward", "AAALLLAALL");
+    static final MethodHandle LORA_FACTOR_BACKWARD = kernel("lora_factor_backward", "AALLLLLIA");
+    static final MethodHandle ACTIVATION_BACKWARD = kernel("activation_backward", "AAALI");
+    static final MethodHandle GATED_BACKWARD = kernel("gated_backward", "AAAAALI");
+    static final MethodHandle SOFTCAP_BACKWARD = kernel("softcap_backward", "AALF");
+    static final MethodHandle FILL = kernel("fill", "ALF");
+    static final MethodHandle CONVERT = kernel("convert", "AIAIL");
+    static final MethodHandle DROPOUT = kernel("dropout", "AALIFL");
+    static final MethodHandle ADD_NOISE = kernel("add_noise", "ALLAL");
+    static final MethodHandle SCATTER_ADD = kernel("scatter_add", "ALLALLALF");
+    static final MethodHandle RMS_NORM_BACKWARD = kernel("rms_norm_backward", "AAALLAIFFI");
+    static final MethodHandle LAYER_NORM_BACKWARD = kernel("layer_norm_backward", "AAAAALLAIFI");
+    static final MethodHandle ATTENTION_BACKWARD = kernel("attention_backward", "AAAAAAAALAALLLLFF");
+    static final MethodHandle CROSS_ENTROPY = kernel("cross_entropy", "AALLAAF");
+    static final MethodHandle DISTANCE = kernel("distance", "AAAALFI");
+    static final MethodHandle SUM_SQUARES = kernel("sum_squares", "AAL");
+    static final MethodHandle ADAM_W = kernel("adam_w", "AAAALFFFFFLF");
+
     private CpuKernels() {
     }
 

@@ -362,8 +362,8 @@ final class JavaGradients implements Gradients {
         double second = 1 - Math.pow(step.beta2(), step.step());
         for (long i = 0; i < w.elements(); i++) {
             double gradient = (double) at(g, i) * step.gradScale();
-            double mean = step.beta1() * at(m, i) + (1 - step.beta1()) * gradient;
-            double square = step.beta2() * at(v, i) + (1 - step.beta2()) * gradient * gradient;
+            double mean = (double) step.beta1() * at(m, i) + (1 - step.beta1()) * gradient;
+            double square = (double) step.beta2() * at(v, i) + (1 - step.beta2()) * gradient * gradient;
             set(m, i, (float) mean);
             set(v, i, (float) square);
             double decayed = at(w, i) * (1 - (double) step.rate() * step.weightDecay());

@@ -1,11 +1,17 @@
 package dev.t2l.backend;
 
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * A device's backend for tests that hand it host tensors: each kernel gets copies of them on the device, and what it wrote is copied
@@ -66,6 +72,27 @@ public final class HostTensors extends HostBackend {
 
         Product of(Product p) {
             return new Product(out(p.y()), in(p.w()), in(p.bias()), in(p.lora()));
+        }
+
+        /** An argument of any kind; what its tensors hold afterwards is copied back, but for types that only weights have. */
+        Object any(Object argument) {
+            return switch (argument) {
+                case Tensor t when t.dtype().quantised() || t.dtype() == DType.F64 -> in(t);
+                case Tensor t -> out(t);
+                case Norm norm -> new Norm((Tensor) any(norm.weight()), norm.eps(), norm.weightOffset());
+                case Gradients.AttentionRows rows -> new Gradients.AttentionRows(out(rows.ranges()), out(rows.seen()));
+                case LoraGradients lora -> {
+                    List<LoraRows.Factor> factors = out(lora.factors());
+                    List<LoraRows.Factor> gradients = out(lora.gradients());
+                    Tensor table = KernelData.table(Stream.concat(factors.stream(), gradients.stream()).toList());
+                    yield new LoraGradients(factors, gradients, out(lora.spans()), out(table), lora.rows(), lora.headDim());
+                }
+                case null, default -> argument;
+            };
+        }
+
+        private List<LoraRows.Factor> out(List<LoraRows.Factor> factors) {
+            return factors.stream().map(f -> new LoraRows.Factor(out(f.a()), out(f.b()), f.rank(), f.scale())).toList();
         }
 
         /** Copies the results back, and frees everything. */
@@ -282,6 +309,14 @@ public final class HostTensors extends HostBackend {
 
     @Override
     public Gradients gradients() {
-        return device.gradients();
+        Gradients there = device.gradients();
+        InvocationHandler kernel = (proxy, method, arguments) -> {
+            try (Call c = new Call()) {
+                return method.invoke(there, Arrays.stream(arguments).map(c::any).toArray());
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        };
+        return (Gradients) Proxy.newProxyInstance(Gradients.class.getClassLoader(), new Class<?>[] {Gradients.class}, kernel);
     }
 }

@@ -1,5 +1,6 @@
 package dev.t2l.backend;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.t2l.tensor.Elements;
@@ -27,6 +28,22 @@ final class KernelData {
             kernel.accept(java, want);
             kernel.accept(other, got);
             assertClose(want.toFloats(), got.toFloats(), tolerance);
+        }
+    }
+
+    /** Runs a training kernel into copies of {@code outs} on both backends and compares; then again with one thread, for the same bits. */
+    static void compareGradients(Target target, List<Tensor> outs, double tolerance, BiConsumer<Gradients, List<Tensor>> kernel) {
+        List<Tensor> want = outs.stream().map(KernelData::copy).toList();
+        List<Tensor> got = outs.stream().map(KernelData::copy).toList();
+        List<Tensor> again = outs.stream().map(KernelData::copy).toList();
+        try (Backend java = new JavaBackend(); Backend other = target.open(3); Backend alone = target.open(1)) {
+            kernel.accept(other.gradients(), got);
+            kernel.accept(alone.gradients(), again);
+            kernel.accept(java.gradients(), want);
+        }
+        for (int i = 0; i < outs.size(); i++) {
+            assertClose(want.get(i).toFloats(), got.get(i).toFloats(), tolerance);
+            assertArrayEquals(got.get(i).toFloats(), again.get(i).toFloats(), "with one thread");
         }
     }
 

@@ -24,4 +24,26 @@ public final class Activate {
         Check.elements("Activate", "up", up, DType.F32, out.elements());
         backend.gated(out, gate, up, f);
     }
+
+    /** {@code dx = dy * f'(x)}; f32, same number of elements; dx may be dy. */
+    public static void backward(Backend backend, Tensor dx, Tensor dy, Tensor x, Activation f) {
+        Check.elements("Activate.backward", "dx", dx, DType.F32, x.elements());
+        Check.elements("Activate.backward", "dy", dy, DType.F32, x.elements());
+        Check.elements("Activate.backward", "x", x, DType.F32, dy.elements());
+        backend.gradients().activationBackward(dx, dy, x, f);
+    }
+
+    /**
+     * Of {@link #gated}: {@code dgate = dy * up * f'(gate)}, {@code dup = dy * f(gate)}; f32, same number of elements; dgate may be gate,
+     * dup may be up.
+     */
+    public static void gatedBackward(Backend backend, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up, Activation f) {
+        String op = "Activate.gatedBackward";
+        Check.elements(op, "dgate", dgate, DType.F32, gate.elements());
+        Check.elements(op, "dup", dup, DType.F32, gate.elements());
+        Check.elements(op, "dy", dy, DType.F32, gate.elements());
+        Check.elements(op, "gate", gate, DType.F32, dy.elements());
+        Check.elements(op, "up", up, DType.F32, gate.elements());
+        backend.gradients().gatedBackward(dgate, dup, dy, gate, up, f);
+    }
 }

@@ -65,4 +65,15 @@ public final class HyperHead {
             Check.elements("HyperHead", "shift", shift, DType.F32, out.elements());
         }
     }
+
+    /**
+     * {@link #factor} backwards: {@code dy[where out came from] = dout * scale}; other elements of dy stay.
+     *
+     * @param dy   f32, the gradient of the head's output
+     * @param dout f32 [layers, r, in] (A), or [layers, out, r] (B, where {@code source.transposed})
+     */
+    public static void backward(Backend backend, Tensor dy, Tensor dout, LoraFactor source, Tensor scale) {
+        check(dout, dy.dtype() == DType.F32 ? dy.elements() : -1, dy, source, scale, null);
+        backend.gradients().loraFactorBackward(dy, dout, source, scale);
+    }
 }

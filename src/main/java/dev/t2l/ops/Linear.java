@@ -29,4 +29,33 @@ public final class Linear {
             Check.weight(op, "bias", bias, w.rows());
         }
     }
+
+    /**
+     * Through a frozen weight: {@code dx = dy w}, or added to dx.
+     *
+     * @param dx f32 [n, in]
+     * @param dy f32 [n, out]
+     * @param w  any float or block-quantised type [out, in], used as stored
+     */
+    public static void backward(Backend backend, Tensor dx, Tensor dy, Tensor w, boolean add) {
+        check("Linear.backward", dy, dx, w, null);
+        backend.gradients().linearBackward(dx, dy, w, add);
+    }
+
+    /**
+     * Of a trained weight, added: {@code dw += dy^T x}, {@code dbias += sum of dy's rows}.
+     *
+     * @param dw    f32 [out, in]
+     * @param dbias f32 [out], or null
+     * @param dy    f32 [n, out]
+     * @param x     f32 [n, in]
+     */
+    public static void gradient(Backend backend, Tensor dw, Tensor dbias, Tensor dy, Tensor x) {
+        Check.matrix("Linear.gradient", "dw", dw, DType.F32, dy.cols(), x.cols());
+        check("Linear.gradient", dy, x, dw, null);
+        if (dbias != null) {
+            Check.elements("Linear.gradient", "dbias", dbias, DType.F32, dy.cols());
+        }
+        backend.gradients().linearGradient(dw, dbias, dy, x);
+    }
 }

@@ -1,6 +1,7 @@
 package dev.t2l.ops;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.LoraGradients;
 import dev.t2l.backend.LoraRows;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -41,5 +42,34 @@ public final class LoraLinear {
                 Check.matrix(op, "B", f.b(), DType.F32, y.cols(), f.rank());
             }
         }
+    }
+
+    /**
+     * Of the adapters' term alone, which may have an input of its own (dropout); the weight's is {@link Linear#backward}. For the rows of
+     * span k, with {@code t = scale_k * dy @ B_k}: {@code dx = t @ A_k}, {@code dA_k += t^T @ x}, {@code dB_k += scale_k * dy^T @ (x @ A_k^T)}.
+     *
+     * @param dx   f32 [n, in]; rows in no span become 0
+     * @param dy   f32 [n, out]
+     * @param x    f32 [n, in], the adapters' input
+     * @param lora one adapter a span, each with gradients of its own
+     */
+    public static void backward(Backend backend, Tensor dx, Tensor dy, Tensor x, LoraGradients lora) {
+        String op = "LoraLinear.backward";
+        Check.matrix(op, "x", x, DType.F32, dy.rows(), x.cols());
+        Check.matrix(op, "dy", dy, DType.F32, x.rows(), dy.cols());
+        Check.matrix(op, "dx", dx, DType.F32, x.rows(), x.cols());
+        int spans = lora.factors().size();
+        Check.matrix(op, "spans", lora.spans(), DType.I32, spans, 2);
+        Check.elements(op, "table", lora.table(), DType.U8, 2L * spans * LoraRows.ENTRY_BYTES);
+        Check.that(lora.gradients().size() == spans, op, "each of the spans must have gradients of its own: there are " + lora.gradients().size(), lora.spans());
+        for (int k = 0; k < spans; k++) {
+            LoraRows.Factor f = lora.factors().get(k);
+            LoraRows.Factor gradient = lora.gradients().get(k);
+            Check.matrix(op, "A", f.a(), DType.F32, f.rank(), x.cols());
+            Check.matrix(op, "B", f.b(), DType.F32, dy.cols(), f.rank());
+            Check.matrix(op, "dA", gradient.a(), DType.F32, f.rank(), x.cols());
+            Check.matrix(op, "dB", gradient.b(), DType.F32, dy.cols(), f.rank());
+        }
+        backend.gradients().loraBackward(dx, dy, x, lora);
     }
 }

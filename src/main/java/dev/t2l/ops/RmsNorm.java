@@ -1,6 +1,7 @@
 package dev.t2l.ops;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Norm;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
@@ -21,5 +22,20 @@ public final class RmsNorm {
         Check.matrix("RmsNorm", "out", out, DType.F32, x.rows(), weight.elements());
         Check.matrix("RmsNorm", "x", x, DType.F32, out.rows(), weight.elements());
         backend.rmsNorm(out, x, weight, eps, weightOffset);
+    }
+
+    /**
+     * With a frozen weight, {@code f = 1 / sqrt(mean(x^2) + eps)} and {@code g = dy * (weight + weightOffset)}:
+     * {@code dx = f g - x f^3 (x . g) / d}, or added to dx.
+     *
+     * @param dx f32 [n, d]
+     * @param dy f32 [n, d]
+     * @param x  f32 [n, d], as it was before the norm
+     */
+    public static void backward(Backend backend, Tensor dx, Tensor dy, Tensor x, Norm norm, boolean add) {
+        Check.matrix("RmsNorm.backward", "x", x, DType.F32, dy.rows(), norm.weight().elements());
+        Check.matrix("RmsNorm.backward", "dy", dy, DType.F32, x.rows(), x.cols());
+        Check.matrix("RmsNorm.backward", "dx", dx, DType.F32, x.rows(), x.cols());
+        backend.gradients().rmsNormBackward(dx, dy, x, norm, add);
     }
 }

@@ -32,6 +32,7 @@ public final class Rope {
      */
     public static void forward(Backend backend, Tensor x, Tensor angles, boolean interleaved) {
         Check.matrix("Rope", "x", x, DType.F32, angles.rows(), x.cols());
+        Check.matrix("Rope", "angles", angles, DType.F32, x.rows(), angles.cols());
         Check.that(x.cols() % angles.cols() == 0, "Rope", "x must be whole heads as wide as the angles", x);
         backend.rope(x, angles, interleaved);
     }
@@ -54,5 +55,15 @@ public final class Rope {
         Check.that(q.cols() % angles.cols() == 0, "Rope.store", "q must be whole heads as wide as the angles", q);
         Check.that(k.cols() % angles.cols() == 0, "Rope.store", "k must be whole heads as wide as the angles", k);
         backend.ropeStore(q, k, v, angles, interleaved, keys, values, index);
+    }
+
+    /**
+     * {@link #forward} backwards: a rotation's transpose is the rotation by the negated angle.
+     *
+     * @param dx   f32 [n, heads * 2h], dy before
+     * @param back f32 [n, 2h]: {@link #angles} of the negated positions
+     */
+    public static void backward(Backend backend, Tensor dx, Tensor back, boolean interleaved) {
+        forward(backend, dx, back, interleaved);
     }
 }

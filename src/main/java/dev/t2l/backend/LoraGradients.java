@@ -7,7 +7,7 @@ import java.util.List;
  * Adapters of a training batch at one projection and where their gradients go, for {@link Gradients#loraBackward}.
  *
  * @param factors   one a span
- * @param gradients dA and dB of each, of the factors' shapes, added to; rank and scale as the factor's
+ * @param gradients dA and dB of each, of the factors' shapes, added to, no two of them the same memory; rank and scale as the factor's
  * @param spans     i32 [K, 2]: rows [from, to) of each, apart from each other and in ascending order
  * @param table     the same for kernels: U8 [2K * 24], as {@link LoraRows#table}, the factors first
  * @param rows      the most rows of a span

@@ -12,6 +12,7 @@
  * a row's result depends on none of its tile's others. Rows of different sequences in one tile are done one sequence after the other.
  */
 #include "attention.cuh"
+#include "ptx.cuh"
 
 enum { SIDE = 16, THREADS = SIDE * SIDE };
 
@@ -203,8 +204,8 @@ INLINE void one_sequence(float *shared, const key_range *ranges, float *out, con
 template <int D, int M, int KEYS>
 INLINE void prefill(float *out, const float *q, int64_t n, const float *k, const float *v, const int *ranges, const attention_shape &s, int *fault) {
     typedef tile<D, M, KEYS> T;
-    extern __shared__ float4 shared4[];
-    float *shared = (float *)shared4;
+    DYNAMIC_SHARED(memory);
+    float *shared = (float *)memory;
     __shared__ key_range row_keys[M], keys[M];
     int group = s.heads / s.kv_heads, d = s.head_dim, tile_rows = M / group;
     int64_t first = (gridDim.x - 1 - (int64_t)blockIdx.x) * tile_rows; /* later rows see more keys: begin with them */

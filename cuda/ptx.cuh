@@ -78,6 +78,23 @@ INLINE uint4 load_matrices(const void *row) {
     return d;
 }
 
+/* The same, each matrix transposed. */
+INLINE uint4 load_matrices_transposed(const void *row) {
+    uint4 d;
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d.x), "=r"(d.y), "=r"(d.z), "=r"(d.w)
+                 : "r"(shared_address(row))
+                 : "memory");
+    return d;
+}
+
+/* 2^x within 2^-22 of itself; 1 for 0, 0 for -infinity and for results too small for a normal number. */
+INLINE float exp2_approximate(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 /* 16 bytes of shared memory if `wanted`; else `v` keeps what it holds. */
 INLINE void load_shared_if(uint4 &v, const void *p, bool wanted) {
     asm volatile("{.reg .pred p; setp.ne.b32 p, %5, 0; @p ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];}"

@@ -113,6 +113,24 @@ template <typename T> T __shfl_sync(unsigned, T v, int from) {
 template <typename T> T __shfl_xor_sync(unsigned mask, T v, int step) {
     return __shfl_sync(mask, v, emulation::lane() ^ step);
 }
+inline unsigned __ballot_sync(unsigned, bool wanted) {
+    uint64_t word = wanted;
+    uint64_t(*all)[8] = emulation::exchange(&word, 1);
+    unsigned bits = 0;
+    for (int i = 0; i < 32; i++) {
+        bits |= (unsigned)all[i][0] << i;
+    }
+    return bits;
+}
+inline int __reduce_min_sync(unsigned mask, int v) {
+    for (int step = 16; step > 0; step /= 2) {
+        v = min(v, __shfl_xor_sync(mask, v, step));
+    }
+    return v;
+}
+inline int __reduce_max_sync(unsigned mask, int v) {
+    return -__reduce_min_sync(mask, -v);
+}
 inline void __threadfence() {
 }
 inline void __threadfence_system() {
@@ -156,6 +174,9 @@ inline float __fmul_rn(float a, float b) {
 }
 inline float __fadd_rn(float a, float b) {
     return a + b;
+}
+inline float __fdividef(float a, float b) {
+    return a / b;
 }
 inline int __ffs(int v) {
     return __builtin_ffs(v);

@@ -61,6 +61,9 @@ INLINE void mma(float c[4], const uint4 &a, uint32_t b0, uint32_t b1) {
     }
 }
 INLINE uint4 load_matrices(const void *row) {
+    if ((uintptr_t)row % 16 != 0) {
+        __trap();
+    }
     uint64_t word = (uint64_t)row;
     uint64_t(*all)[8] = emulation::exchange(&word, 1);
     int lane = emulation::lane();
@@ -69,6 +72,23 @@ INLINE uint4 load_matrices(const void *row) {
         memcpy(&d[i], (const uint8_t *)all[i * 8 + lane / 4][0] + lane % 4 * 4, 4);
     }
     return make_uint4(d[0], d[1], d[2], d[3]);
+}
+INLINE uint4 load_matrices_transposed(const void *row) {
+    if ((uintptr_t)row % 16 != 0) {
+        __trap();
+    }
+    uint64_t word = (uint64_t)row;
+    uint64_t(*all)[8] = emulation::exchange(&word, 1);
+    int lane = emulation::lane();
+    uint32_t d[4];
+    for (int i = 0; i < 4; i++) {
+        const uint16_t *rows[2] = {(const uint16_t *)all[i * 8 + lane % 4 * 2][0], (const uint16_t *)all[i * 8 + lane % 4 * 2 + 1][0]};
+        d[i] = rows[0][lane / 4] | (uint32_t)rows[1][lane / 4] << 16;
+    }
+    return make_uint4(d[0], d[1], d[2], d[3]);
+}
+INLINE float exp2_approximate(float x) {
+    return exp2f(x);
 }
 INLINE void load_shared_if(uint4 &v, const void *p, bool wanted) {
     if (wanted) {

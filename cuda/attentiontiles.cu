@@ -1,16 +1,18 @@
 /*
- * out = softmax(softcap(scale q k^T)) v for many rows on the tensor cores: prefill and encoders, head_dim a multiple of 16.
+ * out = softmax(softcap(scale q k^T)) v for many rows on the tensor cores, for models in bf16: prefill and encoders, head_dim a multiple
+ * of 16. attention.cu is the same in f32.
  *
- * A block takes a tile of M query vectors: consecutive rows, times the heads that share a key head; a warp 16 of them. Keys and values
+ * A block takes a tile of M query vectors: consecutive rows, times the heads that share a key head; a warp some of them. Keys and values
  * come in blocks of KEYS, f32 through registers into bf16 in shared memory: while one block is worked on, the next is under way into
  * registers, keys during q k^T and values during the rest, and is then put beside it. Queries, scores, weights and the weighted sum of
  * values never leave the warp's registers (Dao, 2023): what q k^T leaves in a thread is what the product with v wants there.
  *
  * PARTS is how many bf16 stand for an f32 operand: 1, rounded once, as other frameworks run a model in bf16; 2, 16 bits of it; 3, all
- * 24. Products of parts that matter less than the last are left out: 1, 3 or 6 products for one. Sums and the softmax are f32.
+ * 24 (dev/attention.cu has these). Products of parts that matter less than the last are left out: 1, 3 or 6 products for one. Sums and
+ * the softmax are f32. A warp has R times 16 vectors.
  *
  * Flops: 4 head_dim a row, head and key. Bytes: 8 head_dim a key and tile, from L2 after the first: M / 2 flops a byte.
- * Threads 2 M; with g = lane / 4 and t = lane % 4, a thread has vectors g and g + 8 of its warp, keys or columns 2t, 2t + 1 of each 8.
+ * Threads 2 M / R; with g = lane / 4 and t = lane % 4, a thread has vectors g and g + 8 of each 16, keys or columns 2t, 2t + 1 of each 8.
  * Shared memory: two blocks of keys and of values, rows padded by 16 bytes so that eight rows lie in different banks.
  *
  * Bits: blocks of keys start at the first key of the row's sequence, and a block without a key that the row sees changes nothing, so
@@ -23,7 +25,8 @@
 template <int D, int M, int R, int KEYS, int PARTS> struct flash {
     enum { WARPS = M / 16 / R, THREADS = WARPS * WARP, STEPS = D / 16, LOADS = KEYS * D / 4 / THREADS };
     enum { PITCH = 2 * D + 16, PART = KEYS * PITCH, BLOCK = PARTS * PART, BUFFER = 2 * BLOCK };
-    enum { QUERIES_SHARED = R * D * PARTS > 128, QUERIES = M * D * 2 * PARTS };
+    enum { QUERY_REGISTERS = R * D * PARTS / 4, OTHERS = R * D / 2 + R * KEYS / 2 + 4 * LOADS, QUERIES = M * D * 2 * PARTS };
+    enum { QUERIES_SHARED = QUERY_REGISTERS + OTHERS > 176 }; /* others: sums, scores, the next block; the rest is for addresses */
 
     /* Two buffers of keys and values; queries, as the product's operand, where registers have no room for them. */
     enum { BYTES = 2 * BUFFER + (QUERIES_SHARED ? QUERIES : 0) };
@@ -155,7 +158,7 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
         row_keys[threadIdx.x] = keys_of(ranges, first + threadIdx.x, s, fault);
     }
 
-    /* The thread's two vectors: their rows, offsets in q and out, and, once in registers, what the product wants of them. */
+    /* The thread's vectors: their rows, offsets in q and out, and, once in registers, what the product wants of them. */
     int row[2 * R];
     int64_t offset[2 * R];
 #pragma unroll
@@ -388,11 +391,11 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
     }
 }
 
-#define TILES(name, D, M, R, KEYS, PARTS)                                                                                                             \
-    KERNEL __launch_bounds__(2 * M / R)                                                                                                                \
-        name(float *out, const float *q, int64_t n, const float *k, const float *v, int64_t kv_rows, const int *ranges, int heads, int kv_heads,   \
-             int head_dim, int window, float scale, float softcap, int *fault) {                                                                   \
-        prefill<D, M, R, KEYS, PARTS>(out, q, n, k, v, ranges, {kv_rows, heads, kv_heads, head_dim, window, scale, softcap}, fault);                  \
+#define TILES(name, D, M, R, KEYS, PARTS)                                                                                                           \
+    KERNEL __launch_bounds__(2 * M / R)                                                                                                             \
+        name(float *out, const float *q, int64_t n, const float *k, const float *v, int64_t kv_rows, const int *ranges, int heads, int kv_heads,    \
+             int head_dim, int window, float scale, float softcap, int *fault) {                                                                    \
+        prefill<D, M, R, KEYS, PARTS>(out, q, n, k, v, ranges, {kv_rows, heads, kv_heads, head_dim, window, scale, softcap}, fault);                \
     }
 
 /* CudaAttention knows these sizes too. */
@@ -401,7 +404,3 @@ TILES(attention_half_64_128, 64, 128, 1, 64, 1)
 TILES(attention_half_128_64, 128, 64, 1, 64, 1)
 TILES(attention_half_128_128, 128, 128, 1, 64, 1)
 TILES(attention_half_256_128, 256, 128, 1, 32, 1)
-TILES(attention_parts2_64_128, 64, 128, 1, 64, 2)
-TILES(attention_parts2_128_128, 128, 128, 1, 64, 2)
-TILES(attention_parts3_64_128, 64, 128, 1, 64, 3)
-TILES(attention_parts3_128_128, 128, 128, 1, 32, 3)

@@ -7,14 +7,16 @@ namespace single { /* both have names of their own for the same things */
 }
 #include "../attentiontiles.cu"
 
-/* Sizes that were tried beside those in use. */
-TILES(attention_half_128_64_k32, 128, 64, 1, 32, 1)
-TILES(attention_half_128_128_k32, 128, 128, 1, 32, 1)
+/* Beside those in use: other sizes, and f32 operands as two or three parts. */
 TILES(attention_half_64_128_k32, 64, 128, 1, 32, 1)
-TILES(attention_half_128_256_k32_r2, 128, 256, 2, 32, 1)
-TILES(attention_half_128_128_k32_r2, 128, 128, 2, 32, 1)
 TILES(attention_half_64_256_r2, 64, 256, 2, 64, 1)
+TILES(attention_half_128_128_k32, 128, 128, 1, 32, 1)
+TILES(attention_half_128_256_k32_r2, 128, 256, 2, 32, 1)
 TILES(attention_half_256_64, 256, 64, 1, 32, 1)
+TILES(attention_parts2_64_128, 64, 128, 1, 64, 2)
+TILES(attention_parts2_128_128, 128, 128, 1, 64, 2)
+TILES(attention_parts3_64_128, 64, 128, 1, 64, 3)
+TILES(attention_parts3_128_128, 128, 128, 1, 32, 3)
 
 typedef void attention_kernel(float *, const float *, int64_t, const float *, const float *, int64_t, const int *, int, int, int, int, float, float, int *);
 
@@ -40,9 +42,7 @@ static const variant VARIANTS[] = {
     BF16(attention_half_64_128_k32, 64, 128, 1, 32, 1),
     BF16(attention_half_128_64, 128, 64, 1, 64, 1),
     BF16(attention_half_128_128, 128, 128, 1, 64, 1),
-    BF16(attention_half_128_64_k32, 128, 64, 1, 32, 1),
     BF16(attention_half_128_128_k32, 128, 128, 1, 32, 1),
-    BF16(attention_half_128_128_k32_r2, 128, 128, 2, 32, 1),
     BF16(attention_half_128_256_k32_r2, 128, 256, 2, 32, 1),
     BF16(attention_half_256_128, 256, 128, 1, 32, 1),
     BF16(attention_half_256_64, 256, 64, 1, 32, 1),

@@ -55,7 +55,8 @@ public interface Backend extends AutoCloseable {
 
     /**
      * This backend with products made for many rows, as prefill and training have them: where weights are bf16, activations may be rounded to
-     * bf16, too, as other frameworks run such models. Otherwise as {@link #decoding()}.
+     * bf16, too, as other frameworks run such models, and so may what attention multiplies ({@link AttentionSpec#half}). Otherwise as
+     * {@link #decoding()}.
      */
     default Backend prefilling() {
         return this;
@@ -328,7 +329,8 @@ public interface Backend extends AutoCloseable {
 
     /**
      * Row i attends to rows {@code [max(ranges[i,0], ranges[i,1] - spec.window), ranges[i,1])} of k and v:
-     * {@code out = softmax(softcap(scale * q k^T)) v}, a head at a time, with grouped key heads;
+     * {@code out = softmax(softcap(scale * q k^T)) v}, a head at a time, with grouped key heads, in f32 but for what {@code spec.half}
+     * lets {@link #prefilling()} do;
      * q, out f32 [n, heads * headDim], k, v f32 [N, kvHeads * headDim], ranges i32 [n, 2], never empty.
      */
     void attention(Tensor out, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec);

@@ -16,7 +16,7 @@ import java.util.Map;
  * kernel that failed, are reported there, or to whoever waits next.
  *
  * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels, keys split over blocks. {@link #prefilling()} has
- * products for many ({@link CudaDense}).
+ * products for many ({@link CudaDense}), and attention on the tensor cores for models in bf16.
  */
 public final class CudaBackend implements Backend {
     private static final int THREADS = 256;
@@ -386,7 +386,7 @@ public final class CudaBackend implements Backend {
         if (few) {
             kernels().attention.decode(out, q, k, v, ranges, spec);
         } else {
-            kernels().attention.prefill(out, q, k, v, ranges, spec);
+            kernels().attention.prefill(out, q, k, v, ranges, spec, view == View.PREFILLING);
         }
     }
 

@@ -44,7 +44,7 @@ public final class Decoder {
         this.weights = weights;
         attention = new AttentionSpec[config.layers()];
         for (int l = 0; l < config.layers(); l++) {
-            attention[l] = config.attention().at(l);
+            attention[l] = config.attention().at(l).of(weights.layers().get(l).at(Projection.K).weight().dtype());
         }
     }
 

@@ -35,7 +35,7 @@ public record DecoderConfig(String architecture, int vocabulary, int hidden, int
     public record Attention(AttentionSpec spec, boolean[] windowed) {
         /** The constants of a layer's attention. */
         AttentionSpec at(int layer) {
-            return windowed[layer] ? spec : new AttentionSpec(spec.heads(), spec.kvHeads(), spec.headDim(), spec.scale(), spec.softcap(), 0);
+            return windowed[layer] ? spec : spec.withWindow(0);
         }
     }
 

@@ -1,7 +1,10 @@
 package dev.t2l.backend;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -137,5 +140,60 @@ class AttentionKernelsTest {
                 assertArrayEquals(Arrays.copyOfRange(want.toFloats(), i * cols, (i + 1) * cols), one.toFloats(), "row " + i);
             }
         }
+    }
+
+    /**
+     * Every kernel for models in bf16, with tiles for many rows and for few, ranges of several sequences, and the sizes that it leaves to
+     * f32: within what rounding the operands costs, rows alone as in a batch, and f32's bits where nothing is to be rounded.
+     */
+    @ParameterizedTest
+    @EnumSource(value = Target.class, names = {"AVX2", "CUDA", "CUDA_DECODING", "CUDA_PREFILLING"})
+    void operandsInBf16(Target target) {
+        for (int[] shape : new int[][] {{40, 150, 4, 2, 64}, {3, 5, 2, 2, 16}, {900, 300, 24, 8, 64}, {70, 201, 8, 2, 128}, {700, 130, 32, 8, 128}, {33, 90, 8, 1, 80},
+                {50, 75, 4, 2, 256}, {20, 60, 66, 1, 32}, {20, 60, 2, 1, 72}, {9, 40, 2, 1, 272}}) {
+            int n = shape[0];
+            int keys = shape[1];
+            int d = shape[4];
+            int cols = shape[2] * d;
+            var spec = new AttentionSpec(shape[2], shape[3], d, 0.2f, keys == 90 ? 5 : 0, keys == 201 ? 70 : 0);
+            Tensor q = data.normal(n, cols);
+            Tensor k = data.normal(keys, (long) shape[3] * d);
+            Tensor v = data.normal(keys, (long) shape[3] * d);
+            Tensor ranges = ranges(n, keys);
+            String what = "head dimension " + d + ", " + n + " rows";
+            try (Backend java = new JavaBackend(); Backend other = target.open(2)) {
+                float[] want = attention(java, q, k, v, ranges, spec);
+                float[] exact = attention(other, q, k, v, ranges, spec);
+                float[] half = attention(other, q, k, v, ranges, spec.of(DType.BF16));
+                boolean rounds = target == Target.CUDA_PREFILLING && d % 16 == 0 && d <= 256;
+                assertEquals(rounds, !Arrays.equals(exact, half), what);
+                assertNear(want, half, rounds ? 0.01 : 1e-4, what);
+                for (int i = 0; i < n; i += 7) {
+                    float[] alone = attention(other, q.slice(i, i + 1), k, v, ranges.slice(i, i + 1), spec.of(DType.BF16));
+                    assertArrayEquals(Arrays.copyOfRange(half, i * cols, (i + 1) * cols), alone, what + ", row " + i);
+                }
+            }
+        }
+    }
+
+    private static float[] attention(Backend backend, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec) {
+        Tensor out = KernelData.zeros(q.rows(), q.cols());
+        backend.attention(out, q, k, v, ranges, spec);
+        return out.toFloats();
+    }
+
+    /** |got - want|, for all values together in the mean square, and ten times as much for a single one, within a share of the wanted's. */
+    private static void assertNear(float[] want, float[] got, double share, String what) {
+        double size = 0;
+        double error = 0;
+        double worst = 0;
+        for (int i = 0; i < want.length; i++) {
+            double e = Math.abs((double) got[i] - want[i]);
+            size += (double) want[i] * want[i];
+            error += e * e;
+            worst = Math.max(worst, e);
+        }
+        double limit = share * Math.sqrt(size / want.length);
+        assertTrue(Math.sqrt(error / want.length) <= limit && worst <= 10 * limit, what + ": error " + Math.sqrt(error / want.length) + ", worst " + worst + ", allowed " + limit);
     }
 }

@@ -26,8 +26,7 @@ public final class BertEncoder implements Encoder {
         this.backend = backend;
         this.config = config;
         this.weights = weights;
-        this.heads = new AttentionSpec(config.heads(), config.heads(), config.headDim(), (float) (1 / Math.sqrt(config.headDim())), 0, 0)
-                .of(weights.layers().getFirst().key().weight().dtype());
+        this.heads = new AttentionSpec(config.heads(), config.heads(), config.headDim(), (float) (1 / Math.sqrt(config.headDim())), 0, 0);
         this.release = release;
     }
 
@@ -83,7 +82,7 @@ public final class BertEncoder implements Encoder {
 
         for (BertWeights.Layer layer : weights.layers()) {
             Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
-            Attention.forward(backend.prefilling(), context, query, key, value, inputs.ranges(), heads);
+            Attention.forward(backend, context, query, key, value, inputs.ranges(), heads);
             dense(branch, context, layer.attentionOutput());
             addNorm(x, branch, layer.attentionNorm());
 

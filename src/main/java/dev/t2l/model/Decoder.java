@@ -32,9 +32,9 @@ public final class Decoder {
     private final DecoderWeights weights;
     private final AttentionSpec[] attention;
 
-    /** Takes weights that the backend can use (see {@link dev.t2l.backend.Placement}). Its products are those for prefill. */
+    /** Takes weights that the backend can use (see {@link dev.t2l.backend.Placement}). Nothing is rounded but what the kernels' sums round. */
     public Decoder(Backend backend, DecoderConfig config, DecoderWeights weights) {
-        this(backend, backend.prefilling(), config, weights);
+        this(backend, backend, config, weights);
     }
 
     private Decoder(Backend home, Backend view, DecoderConfig config, DecoderWeights weights) {
@@ -115,13 +115,20 @@ public final class Decoder {
         Add.forward(backend, r.x(), r.h(), 1);
     }
 
-    /** This decoder with the backend's products for few rows (see {@link Backend#decoding()}). */
-    public Decoder decoding() {
-        Backend few = home.decoding();
-        return few == backend ? this : new Decoder(home, few, config, weights);
+    /** This decoder with the backend's products for many rows (see {@link Backend#prefilling()}). */
+    public Decoder prefilling() {
+        return on(home.prefilling());
     }
 
-    /** The plain backend. */
+    /** This decoder with the backend's products for few rows (see {@link Backend#decoding()}). */
+    public Decoder decoding() {
+        return on(home.decoding());
+    }
+
+    private Decoder on(Backend view) {
+        return view == backend ? this : new Decoder(home, view, config, weights);
+    }
+
     public Backend backend() {
         return home;
     }

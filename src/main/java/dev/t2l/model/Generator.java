@@ -29,7 +29,8 @@ public final class Generator implements AutoCloseable {
     }
 
     private final DecodeSessions sessions;
-    private final Decoder decoder;
+    private final Decoder reading;  // of prompts
+    private final Decoder choosing; // of tokens: few rows
     private final Backend backend;
     private final List<Sequence> sequences;
     private final PlacedAdapters placed;
@@ -47,8 +48,9 @@ public final class Generator implements AutoCloseable {
     /** @throws IllegalArgumentException if the model has too few positions for a prompt and its new tokens */
     public Generator(DecodeSessions sessions, List<Sequence> sequences) {
         this.sessions = sessions;
-        this.decoder = sessions.decoder();
-        this.backend = decoder.backend();
+        this.reading = sessions.decoder().prefilling();
+        this.choosing = sessions.decoder().decoding();
+        this.backend = sessions.decoder().backend();
         this.sequences = List.copyOf(sequences);
         int count = sequences.size();
         int positions = 0;
@@ -119,10 +121,10 @@ public final class Generator implements AutoCloseable {
         if (lora != null) {
             lora.fill(lists);
         }
-        decoder.forward(space, session.cache(), lora);
+        reading.forward(space, session.cache(), lora);
         if (wanted > 0) {
-            decoder.logits(space);
-            decoder.sample(space);
+            choosing.logits(space);
+            choosing.sample(space);
         }
         backend.await(); // then inputs and tables may be written again
         takeTokens(space, wanted);

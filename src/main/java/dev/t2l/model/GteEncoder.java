@@ -27,8 +27,7 @@ public final class GteEncoder implements Encoder {
         this.backend = backend;
         this.config = config;
         this.weights = weights;
-        this.heads = new AttentionSpec(config.heads(), config.heads(), config.headDim(), (float) (1 / Math.sqrt(config.headDim())), 0, 0)
-                .of(weights.layers().getFirst().key().weight().dtype());
+        this.heads = new AttentionSpec(config.heads(), config.heads(), config.headDim(), (float) (1 / Math.sqrt(config.headDim())), 0, 0);
         this.release = release;
     }
 
@@ -91,7 +90,7 @@ public final class GteEncoder implements Encoder {
             Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
             Rope.forward(backend, query, angles, false);
             Rope.forward(backend, key, angles, false);
-            Attention.forward(backend.prefilling(), context, query, key, value, inputs.ranges(), heads);
+            Attention.forward(backend, context, query, key, value, inputs.ranges(), heads);
             dense(branch, context, layer.output());
             addNorm(x, branch, layer.attentionNorm());
 

@@ -144,6 +144,13 @@ static void expect(const char *what, const std::vector<float> &out, const std::v
     failures += !right;
     if (!right || getenv("VERBOSE")) {
         printf("%s %-58s error %.2e, worst %.2e, allowed %.0e\n", right ? "ok  " : "FAIL", what, error, worst, limit);
+        int shown = 0;
+        for (size_t i = 0; i < out.size() && shown < 6 && !right; i++) {
+            if (!(fabs(out[i] - expected[i]) <= 10 * limit * std::max(1.0, fabs(expected[i])))) {
+                printf("     %zu of %zu: %g, wanted %g\n", i, out.size(), out[i], expected[i]);
+                shown++;
+            }
+        }
     }
 }
 
@@ -152,6 +159,24 @@ static void expect_true(const char *what, bool right) {
     if (!right || getenv("VERBOSE")) {
         printf("%s %s\n", right ? "ok  " : "FAIL", what);
     }
+}
+
+/* As launch, in clusters of `together` blocks along x; `early`: may begin before the launches before it have ended. */
+template <typename... P, typename... A>
+void launch_clusters(void (*kernel)(P...), dim3 grid, int threads, int shared, int together, bool early, A... arguments) {
+#ifdef T2L_EMULATE
+    (void)early;
+    emulation::run(grid, threads, shared, [=] { kernel((P)arguments...); }, together);
+#else
+    CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared));
+    cudaLaunchAttribute attributes[2];
+    attributes[0].id = cudaLaunchAttributeClusterDimension;
+    attributes[0].val.clusterDim = {(unsigned)together, 1, 1};
+    attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[1].val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {grid, dim3(threads), (size_t)shared, stream, attributes, early ? 2u : 1u};
+    CHECK(cudaLaunchKernelEx(&config, kernel, (P)arguments...));
+#endif
 }
 
 #ifndef T2L_EMULATE

@@ -4,11 +4,10 @@
 namespace emulation {
 std::vector<fibre> fibres;
 fibre *running;
-ucontext_t scheduler;
-std::vector<meeting> warps;
-meeting block;
-dim3 block_index, block_size, grid_size;
-uint8_t *dynamic_shared;
+jmp_buf scheduler;
+std::vector<block_state> cluster;
+meeting cluster_meeting;
+dim3 block_size, grid_size;
 uint32_t dynamic_shared_bytes;
 static const std::function<void()> *work;
 
@@ -18,50 +17,80 @@ static void start() {
     yield();
 }
 
-void run(dim3 grid, int threads, size_t shared, const std::function<void()> &body) {
+static void begin(block_state &block, dim3 index, int threads, fibre *first) {
+    block.index = index;
+    std::fill(block.memory.begin(), block.memory.end(), 0xff);
+    block.warps.assign((threads + 31) / 32, meeting());
+    block.all = meeting();
+    for (meeting &some : block.some) {
+        some = meeting();
+    }
+    for (int i = 0; i < threads; i++) {
+        fibre &f = first[i];
+        getcontext(&f.context);
+        f.context.uc_stack.ss_sp = f.stack.data();
+        f.context.uc_stack.ss_size = f.stack.size();
+        f.context.uc_link = nullptr;
+        f.thread = make_uint3(i, 0, 0);
+        f.block = &block;
+        f.begun = f.done = false;
+        f.copies.assign(1, {});
+        makecontext(&f.context, start, 0);
+    }
+}
+
+/* Until it yields. */
+static void go_on(fibre &f) {
+    running = &f;
+    if (_setjmp(scheduler) == 0) {
+        if (f.begun) {
+            _longjmp(f.place, 1);
+        }
+        f.begun = true;
+        setcontext(&f.context);
+    }
+}
+
+void run(dim3 grid, int threads, size_t shared, const std::function<void()> &body, int together) {
     work = &body;
     grid_size = grid;
     block_size = dim3(threads);
-    if (fibres.size() < (size_t)threads) {
-        fibres = std::vector<fibre>(threads);
-        for (fibre &f : fibres) {
-            f.stack.resize(128 << 10);
-        }
+    const int count = threads * together;
+    if (grid.x % together != 0) {
+        fprintf(stderr, "a grid of %u is no whole number of clusters of %d\n", grid.x, together);
+        abort();
     }
-    std::vector<uint8_t> memory(shared + 32);
+    while (fibres.size() < (size_t)count) {
+        fibres.emplace_back();
+        fibres.back().stack.resize(128 << 10);
+    }
     dynamic_shared_bytes = (uint32_t)shared;
-    dynamic_shared = memory.data() + (16 - (uintptr_t)memory.data() % 16) % 16;
+    cluster = std::vector<block_state>(together);
+    for (block_state &block : cluster) {
+        block.memory.resize(shared + 2048);
+        block.shared = block.memory.data() + (1024 - (uintptr_t)block.memory.data() % 1024) % 1024;
+    }
     for (unsigned z = 0; z < grid.z; z++) {
         for (unsigned y = 0; y < grid.y; y++) {
-            for (unsigned x = 0; x < grid.x; x++) {
-                block_index = dim3(x, y, z);
-                memset(memory.data(), 0xff, memory.size());
-                warps.assign((threads + 31) / 32, meeting());
-                block = meeting();
-                for (int i = 0; i < threads; i++) {
-                    fibre &f = fibres[i];
-                    getcontext(&f.context);
-                    f.context.uc_stack.ss_sp = f.stack.data();
-                    f.context.uc_stack.ss_size = f.stack.size();
-                    f.context.uc_link = nullptr;
-                    f.thread = make_uint3(i, 0, 0);
-                    f.done = false;
-                    f.copies.assign(1, {});
-                    makecontext(&f.context, start, 0);
+            for (unsigned x = 0; x < grid.x; x += together) {
+                cluster_meeting = meeting();
+                for (int b = 0; b < together; b++) {
+                    begin(cluster[b], dim3(x + b, y, z), threads, &fibres[b * threads]);
                 }
-                for (int left = threads; left > 0;) {
-                    for (int i = 0; i < threads; i++) {
+                for (int left = count; left > 0;) {
+                    for (int i = 0; i < count; i++) {
                         if (!fibres[i].done) {
-                            running = &fibres[i];
-                            swapcontext(&scheduler, &running->context);
+                            go_on(fibres[i]);
                             left -= running->done;
                         }
                     }
                 }
-                for (uint8_t *p = dynamic_shared + shared; p < memory.data() + memory.size(); p++) {
-                    if (*p != 0xff) {
-                        fprintf(stderr, "a block wrote beyond its %zu bytes of shared memory\n", shared);
-                        abort();
+                for (block_state &block : cluster) {
+                    for (uint8_t *p = block.shared + shared; p < block.memory.data() + block.memory.size(); p++) {
+                        if (*p != 0xff) {
+                            fprintf(stderr, "a block wrote beyond its %zu bytes of shared memory\n", shared);
+                            abort();
+                        }
                     }
                 }
             }

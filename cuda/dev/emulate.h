@@ -1,6 +1,6 @@
 /*
- * CUDA on a processor, for the checks of this folder: every thread of a block is a fibre, blocks run one after another, shared memory
- * is poisoned before each. Enough of the language and the runtime for the products' kernels, and far too slow for anything else.
+ * CUDA on a processor, for the checks of this folder: every thread of a block is a fibre, blocks (or clusters of them) run one after
+ * another, shared memory is poisoned before each. Enough of the language and the runtime for the products' kernels, and far too slow for anything else.
  * Asynchronous copies happen as late as their wait allows, so that a missing one shows. Build: run.sh emulate.
  */
 #pragma once
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <csetjmp>
 #include <functional>
 #include <ucontext.h>
 #include <vector>
@@ -32,29 +33,39 @@ using std::max;
 using std::min;
 
 namespace emulation {
-struct fibre {
-    ucontext_t context;
-    std::vector<char> stack;
-    uint3 thread;
-    bool done;
-    std::vector<std::vector<std::function<void()>>> copies; /* groups under way, the last one open */
-};
-struct meeting { /* of a warp or a block */
+struct meeting { /* of a warp, some warps, a block or a cluster */
     int arrived = 0;
     long generation = 0;
     uint64_t slots[2][32][8];
 };
+struct block_state {
+    dim3 index;
+    std::vector<uint8_t> memory;
+    uint8_t *shared; /* dynamic, aligned to 1024 */
+    std::vector<meeting> warps;
+    meeting all, some[16];
+};
+struct fibre {
+    ucontext_t context; /* to begin with */
+    jmp_buf place;      /* to go on with: no system call, unlike contexts */
+    std::vector<char> stack;
+    uint3 thread;
+    block_state *block;
+    bool begun, done;
+    std::vector<std::vector<std::function<void()>>> copies; /* groups under way, the last one open */
+};
 extern std::vector<fibre> fibres;
 extern fibre *running;
-extern ucontext_t scheduler;
-extern std::vector<meeting> warps;
-extern meeting block;
-extern dim3 block_index, block_size, grid_size;
-extern uint8_t *dynamic_shared;
+extern jmp_buf scheduler;
+extern std::vector<block_state> cluster; /* blocks that run together */
+extern meeting cluster_meeting;
+extern dim3 block_size, grid_size;
 extern uint32_t dynamic_shared_bytes;
 
 inline void yield() {
-    swapcontext(&running->context, &scheduler);
+    if (_setjmp(running->place) == 0) {
+        _longjmp(scheduler, 1);
+    }
 }
 
 /* Returns the generation that this was, when all have come. */
@@ -75,7 +86,7 @@ inline int lane() {
 }
 
 inline meeting &warp() {
-    return warps[running->thread.x / 32];
+    return running->block->warps[running->thread.x / 32];
 }
 
 /* Every lane's words, as of now. */
@@ -89,16 +100,17 @@ inline uint64_t (*exchange(const uint64_t *words, int count))[8] {
     return slots;
 }
 
-void run(dim3 grid, int threads, size_t shared, const std::function<void()> &body);
+/* Clusters are `together` blocks along x. */
+void run(dim3 grid, int threads, size_t shared, const std::function<void()> &body, int together = 1);
 } // namespace emulation
 
 #define threadIdx (emulation::running->thread)
-#define blockIdx (emulation::block_index)
+#define blockIdx (emulation::running->block->index)
 #define blockDim (emulation::block_size)
 #define gridDim (emulation::grid_size)
 
 inline void __syncthreads() {
-    emulation::meet(emulation::block, emulation::block_size.x);
+    emulation::meet(emulation::running->block->all, emulation::block_size.x);
 }
 inline void __syncwarp() {
     emulation::meet(emulation::warp(), 32);

@@ -1,7 +1,7 @@
 /* The instructions of ptx.cuh on a processor; see emulate.h. */
 #pragma once
 
-#define DYNAMIC_SHARED(name) uint8_t *const name = emulation::dynamic_shared
+#define DYNAMIC_SHARED(name) uint8_t *const name = emulation::running->block->shared
 
 INLINE uint32_t dynamic_shared_size() {
     return emulation::dynamic_shared_bytes;

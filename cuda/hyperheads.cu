@@ -4,8 +4,9 @@
  *
  * Bytes: each head's weights once (for more rows than a tile has, again from the second cache), each factor written once, and as much
  * read if it is shifted; 2 flops a weight and row. Few rows (one description has a row a layer) make tiles of 32 x 128, more make
- * 128 x 128; see tiles.cuh. On Hopper, blocks that stay take as many 64-column units each, see panels.cuh. Columns go in the order in which a factor's elements lie, so that stores are whole: for B, the columns of
- * one output feature for all ranks come from as many places of w.
+ * 128 x 128; see tiles.cuh. On Hopper, blocks that stay take as many 64-column units each, see panels.cuh. Columns go in the order in
+ * which a factor's elements lie, so that stores are whole: for B, the columns of one output feature for all ranks come from as many
+ * places of w.
  *
  * Bits: those of the product by tiles (lineartiles.cu, linearpanels.cu without slices) followed by lora_factor_cut (lorafactor.cu).
  */

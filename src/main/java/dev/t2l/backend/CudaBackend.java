@@ -17,6 +17,10 @@ import java.util.Map;
  *
  * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels, keys split over blocks. {@link #prefilling()} has
  * products for many ({@link CudaDense}), and attention on the tensor cores for models in bf16.
+ *
+ * <p>On compute capability 9.0, products of bf16 weights whose rows are a multiple of 64, fused ones and those of a hypernetwork's heads
+ * among them, go through kernels of that capability's own ({@link CudaPanels}), in this view and where {@link #prefilling()} finds no
+ * library; {@code -Dt2l.cuda.panels=false} keeps the kernels of older devices for them.
  */
 public final class CudaBackend implements Backend {
     private static final int THREADS = 256;
@@ -40,7 +44,6 @@ public final class CudaBackend implements Backend {
         final CudaFunction scatter = device.module("scatter").function("scatter");
         final CudaFunction meanRows = device.module("meanrows").function("mean_rows");
         final CudaFunction add = device.module("add").function("add");
-        final CudaFunction gated = device.module("activation").function("gated");
         final CudaFunction softcap = device.module("activation").function("softcap");
         final CudaFunction rmsNorm = device.module("rmsnorm").function("rms_norm");
         final CudaFunction layerNorm = device.module("layernorm").function("layer_norm");
@@ -57,11 +60,13 @@ public final class CudaBackend implements Backend {
     private final Shared shared;
     private final View view;
     private final boolean few;
+    private final boolean plain;
 
     private CudaBackend(Shared shared, View view) {
         this.shared = shared;
         this.view = view;
         this.few = view == View.DECODING;
+        this.plain = view == View.PLAIN;
     }
 
     /** @throws BackendUnavailableException with the reason in one line */
@@ -237,7 +242,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void gated(Tensor out, Tensor gate, Tensor up, Activation f) {
-        kernels().gated.args().pointer(out).pointer(gate).pointer(up).i64(gate.elements()).i32(f.ordinal()).run(spread(gate), 1, 1, THREADS, 0);
+        kernels().products.gated(out, gate, up, f);
     }
 
     @Override
@@ -296,7 +301,7 @@ public final class CudaBackend implements Backend {
     @Override
     public void products(Tensor x, List<Product> products) {
         CudaDense dense = dense();
-        if (dense == null || !dense.products(x, products)) {
+        if (!(dense == null ? plain && kernels().products.products(x, products) : dense.products(x, products))) {
             Backend.super.products(x, products);
         }
     }
@@ -312,7 +317,13 @@ public final class CudaBackend implements Backend {
     @Override
     public void gatedProduct(Tensor h, Tensor x, Norm norm, Product gate, Product up, Activation f) {
         if (dense() == null) {
-            Backend.super.gatedProduct(h, x, norm, gate, up, f);
+            if (norm != null) {
+                rmsNorm(h, x, norm.weight(), norm.eps(), norm.weightOffset());
+            }
+            Tensor in = norm == null ? x : h;
+            if (!plain || !kernels().products.gatedProduct(in, gate, up, f)) {
+                Backend.super.gatedProduct(null, in, null, gate, up, f);
+            }
             return;
         }
         List<Product> both = List.of(gate, up);
@@ -327,8 +338,15 @@ public final class CudaBackend implements Backend {
     @Override
     public void addProduct(Tensor x, Tensor in, Product product) {
         CudaDense dense = dense();
-        if (dense == null || !dense.addProduct(x, in, product)) {
+        if (!(dense == null ? plain && kernels().products.addProduct(x, in, product) : dense.addProduct(x, in, product))) {
             Backend.super.addProduct(x, in, product);
+        }
+    }
+
+    @Override
+    public void activatedLinear(Tensor y, Tensor x, Tensor w, Tensor bias, Activation f, Tensor residual) {
+        if (!plain || !kernels().products.activatedLinear(y, x, w, bias, f, residual)) {
+            Backend.super.activatedLinear(y, x, w, bias, f, residual);
         }
     }
 
@@ -340,7 +358,7 @@ public final class CudaBackend implements Backend {
         }
     }
 
-    /** The products of this view; null if it has no others than the plain one. */
+    /** Who makes this view's products, alone or fused; null if not a library. */
     private CudaDense dense() {
         return view == View.PREFILLING ? kernels().products.dense() : null;
     }

@@ -21,6 +21,8 @@ final class CudaCalls {
     /** function, grid x, y, z, block x, y, z, shared bytes, stream, parameters, extra. */
     static final MethodHandle LAUNCH = bind("cuLaunchKernel", JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT,
             JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    /** config, function, parameters, extra. */
+    static final MethodHandle LAUNCH_EX = bind("cuLaunchKernelEx", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     static final MethodHandle SYNCHRONISE = bind("cuStreamSynchronize", JAVA_LONG);
     /** to, from, bytes, stream. */
     static final MethodHandle UPLOAD = bind("cuMemcpyHtoDAsync_v2", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);

@@ -8,7 +8,8 @@ import java.util.List;
 
 /**
  * Launches of {@code cuda/hyperheads.cu}: heads with 16-bit weights whose factors are whole columns of consecutive rows, a row a layer
- * (the variants that make all ranks at once). The bits are those of a product by tiles and {@code loraFactor}.
+ * (the variants that make all ranks at once). The bits are those of a product by tiles and {@code loraFactor}; or, of bf16 weights where
+ * the device has {@link CudaPanels}, of a product by panels without slices.
  */
 final class CudaHeads {
     /** Sizes of {@code struct head_cuts}, and its columns a tile. */
@@ -46,8 +47,8 @@ final class CudaHeads {
             return outs.size() * layers();
         }
 
-        int tiles() {
-            return Math.toIntExact(CudaLinear.ceil((long) rank() * features(), COLUMNS));
+        int tiles(int columns) {
+            return Math.toIntExact(CudaLinear.ceil((long) rank() * features(), columns));
         }
 
         /** Whether {@code cut} is the next description's. */
@@ -70,8 +71,10 @@ final class CudaHeads {
     private final CudaDevice device;
     private final CudaFunction[][] kernels = new CudaFunction[3][]; // by type: few rows, many
     private final int[][] shared = new int[3][];
+    private final CudaPanels.Shape[] panels; // fewest rows first, or null
 
-    CudaHeads(CudaDevice device) {
+    /** @param panels whether the device has them */
+    CudaHeads(CudaDevice device, boolean panels) {
         this.device = device;
         CudaModule module = device.module("hyperheads");
         for (DType type : new DType[] {DType.F16, DType.BF16}) {
@@ -80,6 +83,11 @@ final class CudaHeads {
             shared[code] = new int[] {CudaLinear.tensorBytes(code, FEW_ROWS, COLUMNS), CudaLinear.tensorBytes(code, MANY_ROWS, COLUMNS)};
             kernels[code] = new CudaFunction[] {module.function(name + FEW_ROWS).maxShared(shared[code][0]), module.function(name + MANY_ROWS).maxShared(shared[code][1])};
         }
+        this.panels = panels ? new CudaPanels.Shape[] {panel(module, 32, 4, 1), panel(module, 64, 4, 1), panel(module, 128, 2, 2)} : null;
+    }
+
+    private CudaPanels.Shape panel(CudaModule module, int rows, int units, int loaders) {
+        return new CudaPanels.Shape(module.function("hyper_panels_" + rows).maxShared(device.sharedPerBlock()), rows, units, loaders);
     }
 
     /** Does all heads; or nothing, and returns false, if some are not of the kind above. */
@@ -133,16 +141,51 @@ final class CudaHeads {
     }
 
     private void launch(List<Part> parts) {
+        if (panels != null && CudaPanels.takes(parts.getFirst().head().w())) {
+            launchPanels(parts);
+        } else {
+            launchTiles(parts);
+        }
+    }
+
+    private void launchTiles(List<Part> parts) {
         Tensor w = parts.getFirst().head().w();
         int type = KernelTypes.code(w.dtype());
-        long rows = parts.stream().mapToLong(Part::rows).max().orElseThrow();
+        long rows = rows(parts);
         int large = rows > FEW_ROWS && shared[type][1] <= device.sharedPerBlock() ? 1 : 0;
         CudaLaunch launch = kernels[type][large].args().i64(w.cols()).i64(w.dtype().bytes(w.cols())).i32(parts.size());
+        pass(launch, parts, COLUMNS);
+        launch.run(tiles(parts, COLUMNS), Math.toIntExact(CudaLinear.ceil(rows, large == 1 ? MANY_ROWS : FEW_ROWS)), 1, large == 1 ? 256 : 128,
+                shared[type][large]);
+    }
+
+    /** A block a multiprocessor, as many stages as fit beside the buffers that sums are stored through, [32][68] a unit. */
+    private void launchPanels(List<Part> parts) {
+        long rows = rows(parts);
+        CudaPanels.Shape shape = panels[rows <= panels[0].rows() ? 0 : rows <= panels[1].rows() ? 1 : 2];
+        int units = tiles(parts, CudaPanels.UNIT);
+        int buffers = shape.units() * 32 * (CudaPanels.UNIT + 4) * 4;
+        int stages = Math.min(CudaPanels.MOST_STAGES, (device.sharedPerBlock() - CudaPanels.BARRIERS - buffers) / shape.stageBytes());
+        CudaLaunch launch = shape.kernel().args().i64(parts.getFirst().head().w().cols()).i32(stages).i32(units).i32(parts.size());
+        pass(launch, parts, CudaPanels.UNIT);
+        launch.runClusters(1, Math.min(device.multiprocessors(), units), 1, shape.threads(), CudaPanels.BARRIERS + stages * shape.stageBytes() + buffers);
+    }
+
+    private static long rows(List<Part> parts) {
+        return parts.stream().mapToLong(Part::rows).max().orElseThrow();
+    }
+
+    private static int tiles(List<Part> parts, int columns) {
+        return parts.stream().mapToInt(part -> part.tiles(columns)).sum();
+    }
+
+    /** The fields of {@code struct head_cuts}, for tiles of so many columns. */
+    private static void pass(CudaLaunch launch, List<Part> parts, int columns) {
         int tile = 0;
         int out = 0;
         for (Part part : parts) {
             pass(launch, part, tile, out);
-            tile += part.tiles();
+            tile += part.tiles(columns);
             out += part.outs().size();
         }
         for (int i = parts.size() * CUT_FIELDS; i < CUTS * CUT_FIELDS; i++) {
@@ -156,7 +199,6 @@ final class CudaHeads {
         for (; out < OUTS; out++) {
             launch.i64(0);
         }
-        launch.run(tile, Math.toIntExact(CudaLinear.ceil(rows, large == 1 ? MANY_ROWS : FEW_ROWS)), 1, large == 1 ? 256 : 128, shared[type][large]);
     }
 
     /** The fields of {@code struct head_cut}. */

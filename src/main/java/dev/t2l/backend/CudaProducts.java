@@ -3,7 +3,12 @@ package dev.t2l.backend;
 import dev.t2l.tensor.Tensor;
 import java.util.List;
 
-/** The products of {@link CudaBackend}: linear, lora, both in one, and what a hypernetwork's heads make. */
+/**
+ * The products of {@link CudaBackend}: linear, lora, both in one, with what comes after them, and what a hypernetwork's heads make.
+ *
+ * <p>The fused ones take bf16 weights where the device has {@link CudaPanels}, whatever adapters the rows have; else they say no and do
+ * nothing. Adapters are added last, so rows without have the bits that they have among others without.
+ */
 final class CudaProducts {
     private static final int THREADS = 256;
     private static final long MOST_BLOCKS = 4096;
@@ -13,14 +18,19 @@ final class CudaProducts {
     private final CudaLinear linear;
     private final CudaHeads heads;
     private final CudaDense dense;
+    private final CudaPanels panels; // or null
+    private final CudaFunction gated;
     private final CudaFunction cut;
 
     CudaProducts(CudaDevice device) {
         this.device = device;
         this.lora = new CudaLora(device);
         this.linear = new CudaLinear(device, lora);
-        this.heads = new CudaHeads(device);
+        boolean wide = CudaPanels.available(device);
+        this.panels = wide ? new CudaPanels(device) : null;
+        this.heads = new CudaHeads(device, wide);
         this.dense = new CudaDense(device, lora);
+        this.gated = device.module("activation").function("gated");
         this.cut = device.module("lorafactor").function("lora_factor_cut");
     }
 
@@ -33,6 +43,8 @@ final class CudaProducts {
     void linear(Tensor y, Tensor x, Tensor w, Tensor bias, boolean decoding) {
         if (decoding) {
             linear.few(y, x, w, bias, null, 0, 0);
+        } else if (panels != null && CudaPanels.takes(w)) {
+            panels.product(x, new Product(y, w, bias, null), null, null);
         } else {
             linear.many(y, x, w, bias);
         }
@@ -67,6 +79,65 @@ final class CudaProducts {
             long low = scratch.address(CudaLora.lowBytes(rows, stride));
             lora.low(x, rows, low, stride);
             linear.few(y, x, w, bias, rows, low, stride);
+        }
+    }
+
+    /** {@link Backend#products}. */
+    boolean products(Tensor x, List<Product> products) {
+        if (panels == null || !CudaPanels.takes(products)) {
+            return false;
+        }
+        panels.products(x, products);
+        for (int i = 0; i < products.size(); i++) {
+            adapters(products.get(i).y(), x, products.get(i));
+        }
+        return true;
+    }
+
+    /** {@link Backend#gatedProduct} of x as it is. */
+    boolean gatedProduct(Tensor x, Product gate, Product up, Activation f) {
+        if (panels == null || !CudaPanels.takes(gate.w()) || !CudaPanels.takes(up.w())) {
+            return false;
+        }
+        if (gate.lora() == null && up.lora() == null) {
+            panels.gated(x, gate, up, f);
+            return true;
+        }
+        panels.halves(x, gate, up);
+        adapters(gate.y(), x, gate);
+        adapters(up.y(), x, up);
+        gated(gate.y(), gate.y(), up.y(), f);
+        return true;
+    }
+
+    /** {@link Backend#gated}. */
+    void gated(Tensor out, Tensor gate, Tensor up, Activation f) {
+        int blocks = (int) Math.min(MOST_BLOCKS, CudaLinear.ceil(gate.elements(), THREADS));
+        gated.args().pointer(out).pointer(gate).pointer(up).i64(gate.elements()).i32(f.ordinal()).run(blocks, 1, 1, THREADS, 0);
+    }
+
+    /** {@link Backend#addProduct}. */
+    boolean addProduct(Tensor x, Tensor in, Product product) {
+        if (panels == null || !CudaPanels.takes(product.w())) {
+            return false;
+        }
+        panels.product(in, new Product(x, product.w(), product.bias(), null), null, x);
+        adapters(x, in, product);
+        return true;
+    }
+
+    /** {@link Backend#activatedLinear}. */
+    boolean activatedLinear(Tensor y, Tensor x, Tensor w, Tensor bias, Activation f, Tensor residual) {
+        if (panels == null || !CudaPanels.takes(w)) {
+            return false;
+        }
+        panels.product(x, new Product(y, w, bias, null), f, residual);
+        return true;
+    }
+
+    private void adapters(Tensor y, Tensor x, Product p) {
+        if (p.lora() != null) {
+            lora(y, x, p.lora());
         }
     }
 

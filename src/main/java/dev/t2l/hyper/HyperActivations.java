@@ -6,7 +6,10 @@ import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
 
-/** Every intermediate of one pass under its own name, in one allocation; nothing but the heads' output is overwritten by a later step. */
+/**
+ * Every intermediate of one pass under its own name, in one allocation; nothing but the heads' output is overwritten by a later step. What
+ * depends on no task embedding is computed {@link #once} and stays for every pass.
+ */
 final class HyperActivations implements AutoCloseable {
     /** Intermediates of {@code silu(down(silu(up(norm(x)))))}; D is the latent width. */
     record Block(
@@ -17,6 +20,7 @@ final class HyperActivations implements AutoCloseable {
 
     private final Weights tensors;
     private final int descriptions;
+    private boolean prepared;
 
     private HyperActivations(Weights tensors, int descriptions) {
         this.tensors = tensors;
@@ -138,6 +142,14 @@ final class HyperActivations implements AutoCloseable {
             f[j] = (float) Math.pow(10_000, -2.0 * j / d);
         }
         return Tensor.ofFloats(f, f.length);
+    }
+
+    /** Runs {@code work} unless that was done before. */
+    void once(Runnable work) {
+        if (!prepared) {
+            work.run();
+            prepared = true;
+        }
     }
 
     Tensor get(String name) {

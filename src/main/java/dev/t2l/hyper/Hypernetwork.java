@@ -150,6 +150,7 @@ public final class Hypernetwork implements AutoCloseable {
         boolean byRank = config.architecture().autoregGen();
         boolean positions = byRank && config.architecture().learnablePosEmb();
 
+        acts.once(() -> learned(acts));
         Tensor x = mixer(acts, phi(acts, embeddings));
         x = residual(acts.block("mlp1"), x, "mlp1.mlp");
         if (shared) {
@@ -169,19 +170,32 @@ public final class Hypernetwork implements AutoCloseable {
         return feedForward(mlp3, mlp3.norm(), "mlp3", null);
     }
 
+    /** What depends on no embedding: depth and type in phi, and the rows of factors and of positions, or their angles. */
+    private void learned(HyperActivations acts) {
+        Tensor depth = normedTable(acts, "depth", "layer_depth_encoder");
+        Tensor type = normedTable(acts, "type", "layer_type_encoder");
+        Tensor phi = acts.get("phi");
+        Embedding.into(backend, phi, phi.cols() - type.cols() - depth.cols(), depth, acts.get("layer_of_site"), 1);
+        Embedding.into(backend, phi, phi.cols() - type.cols(), type, acts.get("module_of_site"), 1);
+        if (config.architecture().sharedAbHead()) {
+            Embedding.forward(backend, acts.get("out_emb.rows"), factors(acts), acts.get("factor_of_branch"), 1);
+        }
+        if (config.architecture().autoregGen()) {
+            if (config.architecture().learnablePosEmb()) {
+                Embedding.forward(backend, acts.get("pos.rows"), positions(acts), acts.get("rank_of_head_row"), 1);
+            } else {
+                Rope.angles(backend, acts.get("rank.angles"), acts.get("rank_of_head_row"), acts.get("rank.frequencies"), 1);
+            }
+        }
+    }
+
     /** Task, depth and type side by side: [sites, D]. */
     private Tensor phi(HyperActivations acts, Tensor embeddings) {
         Tensor task = acts.get("task.norm");
         linear(acts.get("task.linear"), embeddings, "task_encoder.mlp.0");
         norm(task, acts.get("task.linear"), "task_encoder.mlp.1");
-        Tensor depth = normedTable(acts, "depth", "layer_depth_encoder");
-        Tensor type = normedTable(acts, "type", "layer_type_encoder");
-
-        Tensor phi = acts.get("phi");
-        Embedding.into(backend, phi, 0, task, acts.get("description_of_site"), 1);
-        Embedding.into(backend, phi, task.cols(), depth, acts.get("layer_of_site"), 1);
-        Embedding.into(backend, phi, task.cols() + depth.cols(), type, acts.get("module_of_site"), 1);
-        return phi;
+        Embedding.into(backend, acts.get("phi"), 0, task, acts.get("description_of_site"), 1);
+        return acts.get("phi");
     }
 
     /** A learned table, each row normed: f32 of its shape. */
@@ -197,8 +211,8 @@ public final class Hypernetwork implements AutoCloseable {
         return feedForward(acts.block("mixer"), phi, "mixer", null);
     }
 
-    /** Sites to branches: {@code x + LayerNorm(out_emb[module][A or B])}. */
-    private Tensor addFactor(HyperActivations acts, Tensor x) {
+    /** LayerNorm(out_emb[module][A or B]): [modules * 2, D]. */
+    private Tensor factors(HyperActivations acts) {
         Tensor table = acts.get("out_emb");
         Tensor first = acts.get("identity").prefix(1);
         int row = 0;
@@ -210,22 +224,27 @@ public final class Hypernetwork implements AutoCloseable {
             }
         }
         norm(acts.get("out_emb.norm"), table, "out_emb_norm");
+        return acts.get("out_emb.norm");
+    }
+
+    /** The learned positions of ranks, through mlp2 where A and B share the head: [ranks, D]. */
+    private Tensor positions(HyperActivations acts) {
+        Tensor p = normedTable(acts, "pos", "pos_emb");
+        return config.architecture().sharedAbHead() ? residual(acts.block("pos.mlp2"), p, "mlp2.mlp") : p;
+    }
+
+    /** Sites to branches: {@code x + } {@link #factors} of their module. */
+    private Tensor addFactor(HyperActivations acts, Tensor x) {
         Tensor branch = acts.get("branch");
         Embedding.forward(backend, branch, x, acts.get("site_of_branch"), 1);
-        Embedding.forward(backend, acts.get("out_emb.rows"), acts.get("out_emb.norm"), acts.get("factor_of_branch"), 1);
         Add.forward(backend, branch, acts.get("out_emb.rows"), 1);
         return branch;
     }
 
-    /** Branches to head rows: {@code x + p[k]}, p the learned positions, through mlp2 where A and B share the head. */
+    /** Branches to head rows: {@code x + } {@link #positions} of their rank. */
     private Tensor addPosition(HyperActivations acts, Tensor x) {
-        Tensor p = normedTable(acts, "pos", "pos_emb");
-        if (config.architecture().sharedAbHead()) {
-            p = residual(acts.block("pos.mlp2"), p, "mlp2.mlp");
-        }
         Tensor rank = acts.get("rank");
         Embedding.forward(backend, rank, x, acts.get("branch_of_head_row"), 1);
-        Embedding.forward(backend, acts.get("pos.rows"), p, acts.get("rank_of_head_row"), 1);
         Add.forward(backend, rank, acts.get("pos.rows"), 1);
         return rank;
     }
@@ -234,7 +253,6 @@ public final class Hypernetwork implements AutoCloseable {
     private Tensor rotate(HyperActivations acts, Tensor x) {
         Tensor rank = acts.get("rank");
         Embedding.forward(backend, rank, x, acts.get("branch_of_head_row"), 1);
-        Rope.angles(backend, acts.get("rank.angles"), acts.get("rank_of_head_row"), acts.get("rank.frequencies"), 1);
         Rope.forward(backend, rank, acts.get("rank.angles"), false);
         return rank;
     }

@@ -95,6 +95,11 @@ public final class HostTensors extends HostBackend {
             return factors.stream().map(f -> new LoraRows.Factor(out(f.a()), out(f.b()), f.rank(), f.scale())).toList();
         }
 
+        Head of(Head head) {
+            var cuts = head.cuts().stream().map(cut -> new Head.Cut(out(cut.out()), cut.source(), in(cut.scale()), in(cut.shift()))).toList();
+            return new Head(in(head.z()), in(head.w()), in(head.bias()), cuts);
+        }
+
         /** Copies the results back, and frees everything. */
         @Override
         public void close() {
@@ -259,6 +264,13 @@ public final class HostTensors extends HostBackend {
     }
 
     @Override
+    public void activatedLinear(Tensor y, Tensor x, Tensor w, Tensor bias, Activation f, Tensor residual) {
+        try (Call c = new Call()) {
+            device.activatedLinear(c.out(y), c.in(x), c.in(w), c.in(bias), f, c.in(residual));
+        }
+    }
+
+    @Override
     public void gatedMlp(Tensor h, Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
         try (Call c = new Call()) {
             device.gatedMlp(c.out(h), c.out(x), c.in(norm), c.of(gate), c.of(up), c.of(down), f);
@@ -269,6 +281,13 @@ public final class HostTensors extends HostBackend {
     public void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift) {
         try (Call c = new Call()) {
             device.loraFactor(c.out(out), c.in(y), source, c.in(scale), c.in(shift));
+        }
+    }
+
+    @Override
+    public void heads(List<Head> heads, Tensor scratch) {
+        try (Call c = new Call()) {
+            device.heads(heads.stream().map(c::of).toList(), c.out(scratch));
         }
     }
 

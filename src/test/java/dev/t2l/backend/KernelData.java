@@ -9,6 +9,7 @@ import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.BiConsumer;
@@ -112,6 +113,28 @@ final class KernelData {
             }
         }
         return Tensor.of(type, data, shape);
+    }
+
+    /** Ranks 8, 1 and 19: rows with none, one and two of them, neighbours with the same and with others. */
+    LoraRows adapters(int n, long in, long out, int headDim) {
+        List<LoraRows.Factor> factors = new ArrayList<>();
+        for (int rank : new int[] {8, 1, 19}) {
+            Tensor a = normal(rank, in);
+            factors.add(new LoraRows.Factor(a, normal(out, rank), rank, 0.03f));
+        }
+        Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
+        Tensor slots = Tensor.allocate(Arena.ofAuto(), DType.I32, n, 2);
+        for (int i = 0; i < n; i++) {
+            int kind = i * 7 / n; // runs of rows, then single ones
+            slots.setInt(2L * i, kind == 0 ? -1 : kind < 4 ? kind % 3 : i % 3);
+            slots.setInt(2L * i + 1, i % 5 == 0 ? 1 : -1);
+        }
+        return new LoraRows(factors, table, slots, normal(n, 2), headDim);
+    }
+
+    /** Those of some rows; null for null. */
+    static LoraRows rows(LoraRows all, int from, int to) {
+        return all == null ? null : new LoraRows(all.factors(), all.table(), all.slots().slice(from, to), all.weights().slice(from, to), all.headDim());
     }
 
     private static void set(DType type, MemorySegment data, long i, float value) {

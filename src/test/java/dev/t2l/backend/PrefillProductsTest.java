@@ -8,8 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -22,8 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The GPU's products for many rows, alone and with what comes before and after them, against Java: with a library's products (bf16
- * weights, sizes that are multiples of eight) and without. Two of k's and v's size go together, q's does not. Adapters: several ranks,
- * rows with none, one and two of them, neighbours with the same and with others, on q and v only.
+ * weights, sizes that are multiples of eight) and without. Two of k's and v's size go together, q's does not. Adapters on q and v only.
  */
 @Tag("cuda")
 class PrefillProductsTest {
@@ -45,26 +42,6 @@ class PrefillProductsTest {
     private Layer layer(DType type, long in) {
         return new Layer(new Norm(data.normal(in), 1e-5f, 1), data.weights(type, OUT, in), data.weights(type, SMALL, in), data.weights(type, SMALL, in), data.normal(OUT),
                 data.weights(type, WIDE, in), data.weights(type, WIDE, in), data.weights(type, in, WIDE));
-    }
-
-    private LoraRows adapters(int n, long in, long out, int headDim) {
-        List<LoraRows.Factor> factors = new ArrayList<>();
-        for (int rank : new int[] {8, 1, 19}) {
-            Tensor a = data.normal(rank, in);
-            factors.add(new LoraRows.Factor(a, data.normal(out, rank), rank, 0.03f));
-        }
-        Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
-        Tensor slots = Tensor.allocate(Arena.ofAuto(), DType.I32, n, 2);
-        for (int i = 0; i < n; i++) {
-            int kind = i * 7 / n; // runs of rows, then single ones
-            slots.setInt(2L * i, kind == 0 ? -1 : kind < 4 ? kind % 3 : i % 3);
-            slots.setInt(2L * i + 1, i % 5 == 0 ? 1 : -1);
-        }
-        return new LoraRows(factors, table, slots, data.normal(n, 2), headDim);
-    }
-
-    private static LoraRows rows(LoraRows all, int from, int to) {
-        return all == null ? null : new LoraRows(all.factors(), all.table(), all.slots().slice(from, to), all.weights().slice(from, to), all.headDim());
     }
 
     private static Tensor zeros(int n, Tensor w) {
@@ -138,10 +115,10 @@ class PrefillProductsTest {
                 Tensor x = data.normal(n, in);
                 Tensor wide = data.normal(n, WIDE);
                 for (int headDim : new int[] {0, 12}) {
-                    LoraRows onQ = adapters(n, in, OUT, headDim);
-                    LoraRows onV = adapters(n, in, SMALL, 0);
-                    LoraRows onGate = adapters(n, in, WIDE, 0);
-                    LoraRows onDown = adapters(n, WIDE, in, 0);
+                    LoraRows onQ = data.adapters(n, in, OUT, headDim);
+                    LoraRows onV = data.adapters(n, in, SMALL, 0);
+                    LoraRows onGate = data.adapters(n, in, WIDE, 0);
+                    LoraRows onDown = data.adapters(n, WIDE, in, 0);
                     try (Backend java = new JavaBackend(); Backend cuda = Target.CUDA_PREFILLING.open(1)) {
                         assertNear(attention(java, l, x, null, null), attention(cuda, l, x, null, null), tolerance);
                         assertNear(attention(java, l, x, onQ, onV), attention(cuda, l, x, onQ, onV), tolerance);
@@ -160,9 +137,9 @@ class PrefillProductsTest {
         int n = 300;
         Layer l = layer(DType.BF16, IN);
         Tensor x = data.normal(n, IN);
-        LoraRows onQ = adapters(n, IN, OUT, 0);
-        LoraRows onV = adapters(n, IN, SMALL, 0);
-        LoraRows onDown = adapters(n, WIDE, IN, 0);
+        LoraRows onQ = data.adapters(n, IN, OUT, 0);
+        LoraRows onV = data.adapters(n, IN, SMALL, 0);
+        LoraRows onDown = data.adapters(n, WIDE, IN, 0);
         try (Backend cuda = Target.CUDA_PREFILLING.open(1)) {
             float[] want = attention(cuda, l, x, onQ, onV);
             float[] wantMlp = mlp(cuda, l, x, null, onDown);
@@ -173,8 +150,8 @@ class PrefillProductsTest {
                 int to = range[1];
                 String where = "rows " + from + " to " + to;
                 assertArrayEquals(Arrays.copyOfRange(want, from * width, to * width),
-                        attention(cuda, l, x.slice(from, to), rows(onQ, from, to), rows(onV, from, to)), where);
-                assertArrayEquals(Arrays.copyOfRange(wantMlp, from * IN, to * IN), mlp(cuda, l, x.slice(from, to), null, rows(onDown, from, to)), where);
+                        attention(cuda, l, x.slice(from, to), KernelData.rows(onQ, from, to), KernelData.rows(onV, from, to)), where);
+                assertArrayEquals(Arrays.copyOfRange(wantMlp, from * IN, to * IN), mlp(cuda, l, x.slice(from, to), null, KernelData.rows(onDown, from, to)), where);
             }
             int without = 1;
             while (onQ.slots().getInt(2L * without) >= 0) {

@@ -20,6 +20,7 @@ module dev.t2l {
     exports dev.t2l.model;
     exports dev.t2l.tensor;
     exports dev.t2l.text;
+    exports dev.t2l.train;
 
     opens dev.t2l.bench to com.fasterxml.jackson.databind;
     opens dev.t2l.cli to com.fasterxml.jackson.databind, info.picocli;

@@ -10,12 +10,17 @@ public final class Noise {
     private Noise() {
     }
 
-    /** 32 random bits. */
-    public static int bits(long seed, long i) {
-        long z = seed + (i + 1) * GAMMA;
+    /** A seed for one of a seed's purposes: all 64 bits of the mixing function. */
+    public static long seed(long seed, long purpose) {
+        long z = seed + (purpose + 1) * GAMMA;
         z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
         z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
-        return (int) ((z ^ z >>> 31) >>> 32);
+        return z ^ z >>> 31;
+    }
+
+    /** 32 random bits. */
+    public static int bits(long seed, long i) {
+        return (int) (seed(seed, i) >>> 32);
     }
 
     /** Whether dropout of probability p keeps element i: its bits, unsigned, are at least {@link #threshold}. */

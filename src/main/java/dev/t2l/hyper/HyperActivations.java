@@ -5,26 +5,39 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
+import java.util.List;
 
 /**
  * Every intermediate of one pass under its own name, in one allocation; nothing but the heads' output is overwritten by a later step. What
- * depends on no task embedding is computed {@link #once} and stays for every pass.
+ * depends on no task embedding is computed {@link #once} and stays for every pass. A pass that is to be differentiated keeps the inputs
+ * of the activation functions, too.
  */
 final class HyperActivations implements AutoCloseable {
+    private static final List<String> BLOCKS = List.of("mixer", "mlp1", "mlp2", "rank.mlp2", "pos.mlp2", "mlp3");
+
     /** Intermediates of {@code silu(down(silu(up(norm(x)))))}; D is the latent width. */
     record Block(
+            int number,   // its place among all blocks
             Tensor norm,  // [rows, D]; null for the mixer
+            Tensor up,    // [rows, 4D]; null unless kept
             Tensor act,   // [rows, 4D]
+            Tensor down,  // as out; null unless kept
             Tensor out) { // [rows, D], or [rows, head_in] for mlp3
+
+        boolean kept() {
+            return up != null;
+        }
     }
 
     private final Weights tensors;
     private final int descriptions;
+    private final boolean kept;
     private boolean prepared;
 
-    private HyperActivations(Weights tensors, int descriptions) {
+    private HyperActivations(Weights tensors, int descriptions, boolean kept) {
         this.tensors = tensors;
         this.descriptions = descriptions;
+        this.kept = kept;
     }
 
     /** How many the indices are for. */
@@ -36,8 +49,12 @@ final class HyperActivations implements AutoCloseable {
         return tensors.bytes();
     }
 
-    /** All intermediates of a pass over {@code rows}. */
-    static TensorTable table(HyperConfig config, HyperRows rows) {
+    /**
+     * All intermediates of a pass over {@code rows}.
+     *
+     * @param kept whether they include what the backward pass needs
+     */
+    static TensorTable table(HyperConfig config, HyperRows rows, boolean kept) {
         var arch = config.architecture();
         int d = arch.latent();
         var table = new TensorTable();
@@ -52,8 +69,8 @@ final class HyperActivations implements AutoCloseable {
         f32(table, "type.emb", rows.modules(), d / 4);
         f32(table, "type.norm", rows.modules(), d / 4);
         f32(table, "phi", rows.sites(), d);
-        block(table, "mixer", rows.sites(), d, d, false);
-        block(table, "mlp1", rows.sites(), d, d, true);
+        feedForward(table, "mixer", rows.sites(), d, d, kept);
+        block(table, "mlp1", rows.sites(), d, d, kept);
         if (arch.sharedAbHead()) {
             ids(table, "site_of_branch", rows.branches());
             ids(table, "factor_of_branch", rows.branches());
@@ -63,17 +80,16 @@ final class HyperActivations implements AutoCloseable {
             f32(table, "branch", rows.branches(), d);
         }
         if (arch.sharedAbHead() || !arch.autoregGen()) {
-            block(table, "mlp2", rows.branches(), d, d, true);
+            block(table, "mlp2", rows.branches(), d, d, kept);
         }
         if (arch.autoregGen()) {
-            byRank(table, config, rows);
+            byRank(table, config, rows, kept);
         }
-        block(table, "mlp3", rows.headRows(), d, arch.headIn(), true);
-        long widest = config.targets().stream().mapToLong(config::headOut).max().orElseThrow();
-        return f32(table, "head", rows.perModule(), widest);
+        block(table, "mlp3", rows.headRows(), d, arch.headIn(), kept);
+        return f32(table, "head", rows.perModule(), config.widestHead());
     }
 
-    private static void byRank(TensorTable table, HyperConfig config, HyperRows rows) {
+    private static void byRank(TensorTable table, HyperConfig config, HyperRows rows, boolean kept) {
         var arch = config.architecture();
         int d = arch.latent();
         ids(table, "branch_of_head_row", rows.headRows());
@@ -88,15 +104,21 @@ final class HyperActivations implements AutoCloseable {
             f32(table, "rank.angles", rows.headRows(), d);
         }
         if (arch.learnablePosEmb() && arch.sharedAbHead()) {
-            block(table, "pos.mlp2", rows.ranks(), d, d, true);
+            block(table, "pos.mlp2", rows.ranks(), d, d, kept);
         } else {
-            block(table, "rank.mlp2", rows.headRows(), d, d, true);
+            block(table, "rank.mlp2", rows.headRows(), d, d, kept);
         }
     }
 
-    private static void block(TensorTable table, String name, long rows, long d, long out, boolean normed) {
-        if (normed) {
-            f32(table, name + ".norm", rows, d);
+    private static void block(TensorTable table, String name, long rows, long d, long out, boolean kept) {
+        f32(table, name + ".norm", rows, d);
+        feedForward(table, name, rows, d, out, kept);
+    }
+
+    private static void feedForward(TensorTable table, String name, long rows, long d, long out, boolean kept) {
+        if (kept) {
+            f32(table, name + ".up", rows, 4 * d);
+            f32(table, name + ".down", rows, out);
         }
         f32(table, name + ".act", rows, 4 * d);
         f32(table, name + ".out", rows, out);
@@ -111,8 +133,8 @@ final class HyperActivations implements AutoCloseable {
     }
 
     /** Allocates the table and fills in the indices. */
-    static HyperActivations allocate(Backend backend, HyperConfig config, HyperRows rows) {
-        var a = new HyperActivations(table(config, rows).carve(backend::allocate), rows.descriptions());
+    static HyperActivations allocate(Backend backend, HyperConfig config, HyperRows rows, boolean kept) {
+        var a = new HyperActivations(table(config, rows, kept).carve(backend::allocate), rows.descriptions(), kept);
         a.upload(backend, "identity", rows.identity());
         a.upload(backend, "layer_of_site", rows.layerOfSite());
         a.upload(backend, "description_of_site", rows.descriptionOfSite());
@@ -144,9 +166,9 @@ final class HyperActivations implements AutoCloseable {
         return Tensor.ofFloats(f, f.length);
     }
 
-    /** Runs {@code work} unless that was done before. */
+    /** Runs {@code work} unless that was done before; always where the pass is kept, for weights that learn change. */
     void once(Runnable work) {
-        if (!prepared) {
+        if (kept || !prepared) {
             work.run();
             prepared = true;
         }
@@ -157,8 +179,11 @@ final class HyperActivations implements AutoCloseable {
     }
 
     Block block(String name) {
-        Tensor norm = tensors.has(name + ".norm") ? get(name + ".norm") : null;
-        return new Block(norm, get(name + ".act"), get(name + ".out"));
+        return new Block(BLOCKS.indexOf(name), orNull(name + ".norm"), orNull(name + ".up"), get(name + ".act"), orNull(name + ".down"), get(name + ".out"));
+    }
+
+    private Tensor orNull(String name) {
+        return tensors.tensors().get(name);
     }
 
     @Override

@@ -157,6 +157,11 @@ public record HyperConfig(Architecture architecture, LoraShape lora, List<Target
         return (long) rankWidth(t) * (architecture.autoregGen() ? 1 : lora.rank());
     }
 
+    /** Output width of the widest head. */
+    long widestHead() {
+        return targets.stream().mapToLong(this::headOut).max().orElseThrow();
+    }
+
     private static void positive(String what, int value) {
         if (value < 1) {
             throw new IllegalArgumentException(what + " must be positive, is " + value);

@@ -29,8 +29,18 @@ public final class HyperParameters {
         STATISTIC
     }
 
+    /** What a fresh network has. */
+    public enum Start {
+        /** Uniform in ±1/sqrt(in features), for weights and biases of linear layers. */
+        UNIFORM,
+        /** N(0, 1). */
+        NORMAL,
+        ONE,
+        ZERO
+    }
+
     /** One tensor. */
-    public record Parameter(String name, Role role, List<Long> shape) {
+    public record Parameter(String name, Role role, Start start, List<Long> shape) {
         public long elements() {
             return shape.stream().reduce(1L, Math::multiplyExact);
         }
@@ -57,9 +67,9 @@ public final class HyperParameters {
         table.addBody(config);
         for (Target t : config.targets()) {
             String head = "heads." + t.projection().peftName();
-            table.add(head + ".weight", config.headOut(t), config.architecture().headIn());
+            table.add(head + ".weight", Start.UNIFORM, config.headOut(t), config.architecture().headIn());
             if (t.headBias()) {
-                table.add(head + ".bias", config.headOut(t));
+                table.add(head + ".bias", Start.UNIFORM, config.headOut(t));
             }
         }
         return table;
@@ -70,9 +80,9 @@ public final class HyperParameters {
         int d = arch.latent();
         addLinear("task_encoder.mlp.0", arch.embedding(), d / 2);
         addNorm("task_encoder.mlp.1", d / 2);
-        add("layer_depth_encoder.0.weight", config.lora().layers(), d / 4);
+        add("layer_depth_encoder.0.weight", Start.NORMAL, config.lora().layers(), d / 4);
         addNorm("layer_depth_encoder.1", d / 4);
-        add("layer_type_encoder.0.weight", config.targets().size(), d / 4);
+        add("layer_type_encoder.0.weight", Start.NORMAL, config.targets().size(), d / 4);
         addNorm("layer_type_encoder.1", d / 4);
         addLinear("mixer.1", d, 4L * d);
         addLinear("mixer.4", 4L * d, d);
@@ -85,13 +95,13 @@ public final class HyperParameters {
         addLinear("mlp3.1", d, 4L * d);
         addLinear("mlp3.4", 4L * d, arch.headIn());
         if (arch.autoregGen() && arch.learnablePosEmb()) {
-            add("pos_emb.0.weight", config.lora().rank(), d);
+            add("pos_emb.0.weight", Start.NORMAL, config.lora().rank(), d);
             addNorm("pos_emb.1", d);
         }
         if (arch.sharedAbHead()) {
             for (Target t : config.targets()) {
-                add("out_emb." + t.projection().peftName() + ".A", d);
-                add("out_emb." + t.projection().peftName() + ".B", d);
+                add("out_emb." + t.projection().peftName() + ".A", Start.NORMAL, d);
+                add("out_emb." + t.projection().peftName() + ".B", Start.NORMAL, d);
             }
             addNorm("out_emb_norm", d);
         }
@@ -102,29 +112,29 @@ public final class HyperParameters {
         long r = config.lora().rank();
         List<Target> byName = config.targets().stream().sorted(Comparator.comparing(t -> t.projection().peftName())).toList();
         for (Target t : byName) {
-            put(prefix + ".A." + t.projection().peftName(), role, layers, r, t.in());
+            put(prefix + ".A." + t.projection().peftName(), role, Start.ZERO, layers, r, t.in());
         }
         for (Target t : byName) {
-            put(prefix + ".B." + t.projection().peftName(), role, layers, t.out(), r);
+            put(prefix + ".B." + t.projection().peftName(), role, Start.ZERO, layers, t.out(), r);
         }
     }
 
     private void addLinear(String name, long in, long out) {
-        add(name + ".weight", out, in);
-        add(name + ".bias", out);
+        add(name + ".weight", Start.UNIFORM, out, in);
+        add(name + ".bias", Start.UNIFORM, out);
     }
 
     private void addNorm(String name, long d) {
-        add(name + ".weight", d);
-        add(name + ".bias", d);
+        add(name + ".weight", Start.ONE, d);
+        add(name + ".bias", Start.ZERO, d);
     }
 
-    private void add(String name, long... shape) {
-        put(name, Role.TRAINABLE, shape);
+    private void add(String name, Start start, long... shape) {
+        put(name, Role.TRAINABLE, start, shape);
     }
 
-    private void put(String name, Role role, long... shape) {
-        parameters.put(name, new Parameter(name, role, Arrays.stream(shape).boxed().toList()));
+    private void put(String name, Role role, Start start, long... shape) {
+        parameters.put(name, new Parameter(name, role, start, Arrays.stream(shape).boxed().toList()));
     }
 
     /** All tensors by name, in order. */

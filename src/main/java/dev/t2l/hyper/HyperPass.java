@@ -21,7 +21,7 @@ public final class HyperPass implements AutoCloseable {
         this.network = network;
         this.backend = backend;
         this.rows = HyperRows.of(config, 1);
-        this.acts = HyperActivations.allocate(backend, config, rows);
+        this.acts = HyperActivations.allocate(backend, config, rows, false);
         try {
             this.adapter = GeneratedLora.allocate(backend, config);
         } catch (RuntimeException | Error e) {

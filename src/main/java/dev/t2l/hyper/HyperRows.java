@@ -1,5 +1,7 @@
 package dev.t2l.hyper;
 
+import dev.t2l.backend.LoraFactor;
+import dev.t2l.hyper.HyperConfig.Target;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
@@ -46,6 +48,19 @@ record HyperRows(int descriptions, int layers, int modules, int factors, int ran
     /** Rows of the largest table that is used whole. */
     int widestTable() {
         return Math.max(Math.max(layers, modules), ranks);
+    }
+
+    /** Where a description's A or B lies in its module's head output [head rows, H]. */
+    LoraFactor source(HyperConfig config, Target t, int description, boolean b) {
+        long headOut = config.headOut(t);
+        boolean shared = config.architecture().sharedAbHead();
+        boolean byRank = config.architecture().autoregGen();
+        long start = firstOf(shared && b ? 1 : 0, description) * headOut;
+        long ownRank = byRank || shared ? config.rankWidth(t) : b ? t.out() : t.in();
+        if (b && !shared) {
+            start += byRank ? t.in() : (long) config.lora().rank() * t.in();
+        }
+        return new LoraFactor(start, headOut * ranks, ownRank, b);
     }
 
     int[] identity() {

@@ -42,6 +42,11 @@ final class OutputAffine implements AutoCloseable {
         return new OutputAffine(tensors);
     }
 
+    /** What training adds to a head's values: the offset where that is trained upon, else nothing, for the targets are what a head gives. */
+    static OutputAffine ofTraining(HyperConfig config, Weights weights, Backend backend) {
+        return config.training().output() == Output.OFFSET ? of(config, weights, backend) : new OutputAffine(new Weights(Map.of(), () -> { }));
+    }
+
     private static void put(Map<String, float[]> values, TensorTable table, String name, float[] value, Tensor like) {
         if (value != null) {
             values.put(name, value);

@@ -154,8 +154,17 @@ public final class HyperParameters {
 
     /** All tensors as f32, to be allocated at once. */
     public TensorTable table() {
+        return table(List.copyOf(parameters.values()));
+    }
+
+    /** The trainable tensors as f32, to be allocated at once. */
+    public TensorTable trainableTable() {
+        return table(trainable());
+    }
+
+    private static TensorTable table(List<Parameter> parameters) {
         var table = new TensorTable();
-        parameters.values().forEach(p -> table.add(p.name(), DType.F32, p.shape().stream().mapToLong(Long::longValue).toArray()));
+        parameters.forEach(p -> table.add(p.name(), DType.F32, p.shape().stream().mapToLong(Long::longValue).toArray()));
         return table;
     }
 }

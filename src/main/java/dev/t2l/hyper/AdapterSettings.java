@@ -38,6 +38,11 @@ record AdapterSettings(Path file, PeftConfig peft, byte[] content) {
         }
     }
 
+    /** Of a network that was made here. */
+    static AdapterSettings of(PeftConfig peft) {
+        return new AdapterSettings(Path.of(PeftConfig.FILE), peft, peft.toJson());
+    }
+
     LoraShape shape(int layers) {
         return new LoraShape(peft.scaling().rank(), peft.scaling().alpha(), peft.scaling().rsLora(), layers);
     }

@@ -12,8 +12,10 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.yaml.snakeyaml.error.MarkedYAMLException;
 import org.yaml.snakeyaml.error.YAMLException;
 
@@ -53,6 +55,32 @@ final class HyperArgs {
         Map<String, Object> values = new LinkedHashMap<>();
         map.forEach((key, value) -> values.put(String.valueOf(key), value));
         return new HyperArgs(file, values);
+    }
+
+    /** What the published training script would write about a network, and {@code more}, which wins. Keys are sorted, as by yaml.dump. */
+    static HyperArgs of(HyperConfig config, Map<String, Object> more) {
+        Map<String, Object> values = new TreeMap<>();
+        var arch = config.architecture();
+        values.put("shared_AB_head", arch.sharedAbHead());
+        values.put("autoreg_gen", arch.autoregGen());
+        values.put("learnable_pos_emb", arch.learnablePosEmb());
+        values.put("learnable_AB_offset", false);
+        values.put("hypernet_latent_size", arch.latent());
+        values.put("head_in_size", arch.headIn());
+        values.put("encoder_type", "linear");
+        values.put("exp_setup", "hyper_lora");
+        values.put("training_task", config.training().task().name().toLowerCase(Locale.ROOT));
+        values.put("pred_z_score", config.training().zScore());
+        values.put("factorized", config.training().factorized());
+        values.put("delta_w_scaling", config.training().deltaWScaling());
+        values.put("emb_model", config.origin().embModel().orElse(""));
+        values.put("model_dir", config.origin().baseModel());
+        values.put("train_ds_names", config.origin().trainTasks());
+        values.put("use_one_hot_task_emb", config.origin().oneHotTaskEmb());
+        values.put("target_modules", config.targets().stream().map(t -> t.projection().peftName()).toList());
+        values.put("mt_lora_path", null);
+        values.putAll(more);
+        return new HyperArgs(Path.of("args.yaml"), values);
     }
 
     private static String text(Path file) {

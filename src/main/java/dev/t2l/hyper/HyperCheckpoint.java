@@ -6,6 +6,7 @@ import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
 import dev.t2l.hyper.HyperConfig.Training;
 import dev.t2l.hyper.HyperConfig.TrainingTask;
+import dev.t2l.hyper.HyperParameters.Parameter;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.PeftConfig;
 import dev.t2l.tensor.Projection;
@@ -100,6 +101,28 @@ public final class HyperCheckpoint implements AutoCloseable {
     private static Origin origin(HyperArgs args, AdapterSettings settings) {
         String base = Optional.ofNullable(settings.peft().baseModel()).or(() -> args.text("model_dir")).orElse("");
         return new Origin(args.text("emb_model"), base, args.texts("train_ds_names"), args.flag("use_one_hot_task_emb"));
+    }
+
+    /**
+     * A network that was made or trained here, to be saved as a checkpoint.
+     *
+     * @param weights   the tensors of {@link HyperParameters}, on the host; closing this closes them
+     * @param adapter   of the adapters it generates; its rank, alpha and targets must be the network's
+     * @param arguments further keys of args.yaml: how it was trained, in plain data (texts, numbers, booleans, lists and maps of them)
+     * @throws IllegalArgumentException if something does not fit the configuration
+     */
+    public static HyperCheckpoint of(HyperConfig config, Weights weights, PeftConfig adapter, Map<String, Object> arguments) {
+        for (Parameter p : HyperParameters.of(config).all().values()) {
+            if (!p.fits(weights.get(p.name()))) {
+                throw new IllegalArgumentException("tensor '" + p.name() + "': wanted " + p.shape() + ", found " + weights.get(p.name()));
+            }
+        }
+        AdapterSettings settings = AdapterSettings.of(adapter);
+        settings.checkTargets(config.targets().stream().map(Target::projection).toList(), config.lora().layers());
+        if (!settings.shape(config.lora().layers()).equals(config.lora())) {
+            throw new IllegalArgumentException("the adapters' configuration says " + settings.shape(config.lora().layers()) + ", the network " + config.lora());
+        }
+        return new HyperCheckpoint(config, weights, HyperArgs.of(config, arguments), settings);
     }
 
     public HyperConfig config() {

@@ -179,8 +179,13 @@ public record PeftConfig(String baseModel, PeftScaling scaling, PeftTargets targ
         }
     }
 
-    /** Writes the file that PEFT loads, with inference_mode set. */
+    /** Writes the file that PEFT loads. */
     void write(Path file) {
+        AtomicFile.write(file, toJson());
+    }
+
+    /** The file that PEFT loads, with inference_mode set. */
+    public byte[] toJson() {
         ObjectNode json = JSON.createObjectNode();
         json.put("peft_type", "LORA").put("task_type", taskType).put("base_model_name_or_path", baseModel);
         json.putNull("auto_mapping").putNull("revision").put("inference_mode", true);
@@ -193,7 +198,7 @@ public record PeftConfig(String baseModel, PeftScaling scaling, PeftTargets targ
         scaling.alphaPattern().forEach((key, alpha) -> number(alphas, key, alpha));
         writeTargets(json);
         json.put("init_lora_weights", true).putNull("modules_to_save").put("use_dora", false);
-        AtomicFile.write(file, (json.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
+        return (json.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8);
     }
 
     private void writeTargets(ObjectNode json) {

@@ -10,6 +10,9 @@ import dev.t2l.Golden;
 import dev.t2l.backend.Backend;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.PeftAdapter;
+import dev.t2l.io.PeftConfig;
+import dev.t2l.io.PeftScaling;
+import dev.t2l.io.PeftTargets;
 import dev.t2l.io.SafeTensors;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Elements;
@@ -105,6 +108,30 @@ class HyperCheckpointTest {
             assertEquals(List.of("v_proj 32 -> 16", "q_proj 32 -> 32"), about.get("targets in row order"));
             assertEquals(checkpoint.parameters(), about.get("trainable parameters"));
         }
+    }
+
+    @Test
+    void madeHere() {
+        HyperConfig config = TinyHypernetworks.Kind.S.config(HyperConfig.Training.sft(), true);
+        Weights fresh = HyperInit.weights(config, 1);
+        List<String> modules = List.of("q_proj", "down_proj");
+        PeftConfig fits = peft(2, modules);
+        Path folder = temporary.resolve("made");
+        HyperCheckpoint.of(config, fresh, fits, Map.of("lr", 2.5e-5, "notes", "yes")).save(folder);
+        try (HyperCheckpoint loaded = HyperCheckpoint.load(folder)) {
+            assertEquals(config, loaded.config());
+            assertEquals(fits, loaded.adapterConfig());
+            fresh.tensors().forEach((name, tensor) -> assertArrayEquals(bytes(tensor), bytes(loaded.weights().get(name)), name));
+        }
+        assertThrows(IllegalArgumentException.class, () -> HyperCheckpoint.of(config, fresh, peft(3, modules), Map.of()), "another rank");
+        assertThrows(FormatException.class, () -> HyperCheckpoint.of(config, fresh, peft(2, List.of("q_proj")), Map.of()), "a module too few");
+        Map<String, Tensor> narrow = new LinkedHashMap<>(fresh.tensors());
+        narrow.put("mixer.1.bias", Tensor.ofFloats(new float[3], 3));
+        assertThrows(IllegalArgumentException.class, () -> HyperCheckpoint.of(config, new Weights(narrow, () -> { }), fits, Map.of()), "another shape");
+    }
+
+    private static PeftConfig peft(int rank, List<String> modules) {
+        return new PeftConfig("base", new PeftScaling(rank, 4, true), PeftTargets.ofModules(modules), 0.05, "CAUSAL_LM");
     }
 
     @Test

@@ -34,7 +34,7 @@ public record DecoderConfig(String architecture, int vocabulary, int hidden, int
      */
     public record Attention(AttentionSpec spec, boolean[] windowed) {
         /** The constants of a layer's attention. */
-        AttentionSpec at(int layer) {
+        public AttentionSpec at(int layer) {
             return windowed[layer] ? spec : spec.withWindow(0);
         }
     }

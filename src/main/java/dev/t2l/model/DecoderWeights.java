@@ -28,7 +28,8 @@ public record DecoderWeights(Tensor embedding, List<Layer> layers, Tensor finalN
     public record Layer(Map<Projection, Affine> projections, Tensor attentionNorm, Tensor queryNorm, Tensor keyNorm,
             Tensor attentionPostNorm, Tensor mlpNorm, Tensor mlpPostNorm) {
 
-        Affine at(Projection projection) {
+        /** The dense product of a projection. */
+        public Affine at(Projection projection) {
             return projections.get(projection);
         }
     }

@@ -27,11 +27,29 @@ public final class LoraLinear {
         backend.loraLinear(y, x, w, bias, rows);
     }
 
+    /**
+     * The adapters' term alone, which may have an input of its own (dropout):
+     * {@code y[n, out] += sum_k weight_k * scale_k * (x[n, in] @ A_k[r, in]^T) @ B_k[out, r]^T}.
+     *
+     * @param y    f32 [n, out]
+     * @param x    f32 [n, in]
+     * @param rows each row's adapters
+     */
+    public static void add(Backend backend, Tensor y, Tensor x, LoraRows rows) {
+        Check.matrix("LoraLinear.add", "x", x, DType.F32, y.rows(), x.cols());
+        Check.matrix("LoraLinear.add", "y", y, DType.F32, x.rows(), y.cols());
+        check("LoraLinear.add", y, x, rows);
+        backend.lora(y, x, rows);
+    }
+
     static void check(String op, Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         Linear.check(op, y, x, w, bias);
-        if (rows == null) {
-            return;
+        if (rows != null) {
+            check(op, y, x, rows);
         }
+    }
+
+    private static void check(String op, Tensor y, Tensor x, LoraRows rows) {
         Check.matrix(op, "slots", rows.slots(), DType.I32, rows.weights().rows(), rows.weights().cols());
         Check.matrix(op, "weights", rows.weights(), DType.F32, rows.slots().rows(), rows.slots().cols());
         Check.that(rows.slots().rows() >= x.rows(), op, "slots must have a row for each row of x", rows.slots());

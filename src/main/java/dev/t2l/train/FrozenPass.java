@@ -1,0 +1,352 @@
+package dev.t2l.train;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.backend.Gradients;
+import dev.t2l.backend.Norm;
+import dev.t2l.backend.Product;
+import dev.t2l.model.Affine;
+import dev.t2l.model.DecoderConfig;
+import dev.t2l.model.DecoderWeights;
+import dev.t2l.ops.Activate;
+import dev.t2l.ops.Add;
+import dev.t2l.ops.AddNoise;
+import dev.t2l.ops.Attention;
+import dev.t2l.ops.Convert;
+import dev.t2l.ops.CrossEntropy;
+import dev.t2l.ops.Dropout;
+import dev.t2l.ops.Embedding;
+import dev.t2l.ops.Fill;
+import dev.t2l.ops.Linear;
+import dev.t2l.ops.LoraLinear;
+import dev.t2l.ops.Products;
+import dev.t2l.ops.RmsNorm;
+import dev.t2l.ops.Rope;
+import dev.t2l.ops.Scatter;
+import dev.t2l.ops.Softcap;
+import dev.t2l.tensor.Projection;
+import dev.t2l.tensor.Tensor;
+import dev.t2l.train.FrozenActivations.Kept;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One batch's way through a frozen decoder: {@link #forward} reads as {@link dev.t2l.model.Decoder#forward}, {@link #loss} turns around,
+ * {@link #backward} reads as the forward upwards. Only adapters have gradients; what the backward needs and cannot cheaply compute again is kept.
+ *
+ * <p>Shapes: n rows, m of them predict; H hidden, I intermediate, V vocabulary.
+ */
+final class FrozenPass {
+    /** A projection's result, f32 [n, out]. */
+    private record Out(Projection projection, Tensor y) {
+    }
+
+    private final Backend backend;
+    private final DecoderConfig config;
+    private final DecoderWeights weights;
+    private final FrozenActivations space;
+    private final TrainingBatch batch;
+    private final SampleAdapters adapters; // null for none
+    private final SampleAdapters.Assignment assignment;
+    private final Regularisation noise;
+
+    FrozenPass(Backend backend, DecoderConfig config, DecoderWeights weights, FrozenActivations space, TrainingBatch batch, SampleAdapters adapters,
+            Regularisation noise) {
+        this.backend = backend;
+        this.config = config;
+        this.weights = weights;
+        this.space = space;
+        this.batch = batch;
+        this.adapters = adapters;
+        this.noise = noise;
+        space.rows(batch.rows());
+        upload();
+        assignment = adapters == null ? null : assign();
+    }
+
+    private void upload() {
+        TrainingBatch.Rows rows = batch.inputs();
+        send("ids", rows.ids());
+        send("positions", rows.positions());
+        send("negatedPositions", rows.negatedPositions());
+        send("ranges", rows.ranges());
+        send("seen", rows.seen());
+        send("slots", rows.adapters());
+        send("index", batch.predictions().index());
+        send("labels", batch.predictions().labels());
+        send("weights", batch.predictions().weights());
+        Fill.forward(backend, space.get("ones"), 1);
+    }
+
+    private void send(String name, Tensor host) {
+        backend.upload(space.whole(name).prefix(host.shape()), host.data());
+    }
+
+    private SampleAdapters.Assignment assign() {
+        int count = adapters.count();
+        int[] spans = new int[2 * count];
+        int longest = 0;
+        for (int k = 0; k < count; k++) {
+            spans[2 * k] = batch.from(k);
+            spans[2 * k + 1] = batch.to(k);
+            longest = Math.max(longest, spans[2 * k + 1] - spans[2 * k]);
+        }
+        send("spans", Tensor.ofInts(spans, count, 2));
+        return new SampleAdapters.Assignment(space.get("slots"), space.get("ones"), space.whole("spans").prefix(count, 2), longest);
+    }
+
+    // Forward
+
+    void forward() {
+        Tensor h = space.get("h");
+        Embedding.forward(backend, space.stream(0), weights.embedding(), space.get("ids"), config.embedScale());     // (n, H)
+        addNoise(space.stream(0));
+        Rope.angles(backend, space.get("angles"), space.get("positions"), weights.invFreq(), config.rope().factor()); // (n, headDim)
+        for (int l = 0; l < config.layers(); l++) {
+            DecoderWeights.Layer w = weights.layers().get(l);
+            Tensor x = space.stream(l);
+            space.keep(l, Kept.INPUT);
+
+            normed(h, x, w.attentionNorm());
+            boolean headNorms = w.queryNorm() != null;
+            Tensor q = space.at(l, Kept.Q);                                                                           // (n, heads * headDim)
+            Tensor k = space.at(l, Kept.K);                                                                           // (n, kvHeads * headDim)
+            Tensor v = space.at(l, Kept.V);
+            Tensor rawQ = headNorms ? space.at(l, Kept.RAW_Q) : q;
+            Tensor rawK = headNorms ? space.at(l, Kept.RAW_K) : k;
+            project(l, h, new Out(Projection.Q, rawQ), new Out(Projection.K, rawK), new Out(Projection.V, v));
+            if (headNorms) {
+                space.keep(l, Kept.RAW_Q, Kept.RAW_K);
+                normed(heads(q), heads(rawQ), w.queryNorm());
+                normed(heads(k), heads(rawK), w.keyNorm());
+            }
+            Rope.forward(backend, q, space.get("angles"), config.rope().interleaved());
+            Rope.forward(backend, k, space.get("angles"), config.rope().interleaved());
+            Tensor attended = space.at(l, Kept.ATTENDED);
+            Attention.forward(backend, attended, q, k, v, space.get("ranges"), config.attention().at(l));
+            space.keep(l, Kept.Q, Kept.K, Kept.V, Kept.ATTENDED);
+            Tensor mid = space.at(l, Kept.MID);
+            addBranch(l, mid, x, attended, Projection.O, w.attentionPostNorm());
+            space.keep(l, Kept.MID);
+
+            normed(h, mid, w.mlpNorm());
+            Tensor gate = space.at(l, Kept.GATE);                                                                     // (n, I)
+            Tensor up = space.at(l, Kept.UP);
+            project(l, h, new Out(Projection.GATE, gate), new Out(Projection.UP, up));
+            space.keep(l, Kept.GATE, Kept.UP);
+            Activate.gated(backend, space.get("act"), gate, up, config.activation());
+            addBranch(l, space.stream(l + 1), mid, space.get("act"), Projection.DOWN, w.mlpPostNorm());
+        }
+    }
+
+    /** Of magnitude alpha / sqrt(L H) on embeddings as they are looked up, before their scale. */
+    private void addNoise(Tensor x) {
+        if (noise.neftune() > 0) {
+            double magnitude = noise.neftune() / Math.sqrt((double) batch.paddedLength() * config.hidden()) * config.embedScale();
+            Fill.forward(backend, space.get("magnitude"), (float) magnitude);
+            AddNoise.forward(backend, x, space.get("magnitude"), noise.noiseSeed());
+        }
+    }
+
+    /** {@code out = x + product of in}, the product normed first if this architecture has a norm there. */
+    private void addBranch(int l, Tensor out, Tensor x, Tensor in, Projection projection, Tensor postNorm) {
+        Tensor h = space.get("h");
+        if (postNorm != null) {
+            Kept kept = projection == Projection.O ? Kept.ATTENTION_BRANCH : Kept.MLP_BRANCH;
+            Tensor branch = space.at(l, kept);
+            project(l, in, new Out(projection, branch));
+            space.keep(l, kept);
+            normed(space.streamsInPlace() ? h : out, branch, postNorm);
+        } else {
+            project(l, in, new Out(projection, space.streamsInPlace() ? h : out));
+        }
+        Add.forward(backend, out, space.streamsInPlace() ? h : x, 1);
+    }
+
+    /** Adapted products of one input; under dropout, every adapter has an input of its own. */
+    private void project(int l, Tensor in, Out... outs) {
+        boolean dropping = noise.loraDropout() > 0;
+        List<Product> products = new ArrayList<>();
+        for (Out out : outs) {
+            Affine dense = weights.layers().get(l).at(out.projection());
+            boolean plain = dropping || !acts(l, out.projection());
+            products.add(new Product(out.y(), dense.weight(), dense.bias(), plain ? null : adapters.rows(l, out.projection(), assignment)));
+        }
+        Products.forward(backend, in, products);
+        for (Out out : outs) {
+            if (dropping && acts(l, out.projection())) {
+                LoraLinear.add(backend, out.y(), dropped(l, out.projection(), in), adapters.rows(l, out.projection(), assignment));
+            }
+        }
+    }
+
+    private boolean acts(int l, Projection projection) {
+        return adapters != null && adapters.act(l, projection);
+    }
+
+    /** An adapter's input. */
+    private Tensor dropped(int l, Projection projection, Tensor in) {
+        if (noise.loraDropout() == 0) {
+            return in;
+        }
+        Tensor out = space.wide("adapterIn", in.cols());
+        Dropout.forward(backend, out, in, noise.loraDropout(), noise.dropoutSeed(l, projection));
+        return out;
+    }
+
+    private void normed(Tensor out, Tensor x, Tensor weight) {
+        RmsNorm.forward(backend, out, x, weight, config.norm().eps(), config.norm().weightOffset());
+    }
+
+    private Norm norm(Tensor weight) {
+        return new Norm(weight, config.norm().eps(), config.norm().weightOffset());
+    }
+
+    /** [n, heads * headDim] as [n * heads, headDim]. */
+    private Tensor heads(Tensor x) {
+        int headDim = config.attention().spec().headDim();
+        return x.reshape(x.elements() / headDim, headDim);
+    }
+
+    // Turning around
+
+    /**
+     * The predicting rows' losses, a chunk of rows after the other, so that the logits are never whole; f32 [m].
+     *
+     * @param backward the gradient of the residual stream is wanted
+     */
+    Tensor loss(boolean backward) {
+        Tensor x = space.stream(config.layers());
+        Tensor dx = space.get("dx");
+        if (backward) {
+            Fill.forward(backend, dx, 0);
+        }
+        long chunk = space.whole("chunk.x").rows();
+        for (long from = 0; from < batch.predicted(); from += chunk) {
+            long to = Math.min(batch.predicted(), from + chunk);
+            Tensor index = space.whole("index").slice(from, to);
+            Tensor rows = space.whole("chunk.x").slice(0, to - from);
+            Tensor hidden = space.whole("chunk.hidden").slice(0, to - from);
+            Tensor logits = space.whole("chunk.logits").slice(0, to - from);
+            Embedding.forward(backend, rows, x, index, 1);
+            normed(hidden, rows, weights.finalNorm());
+            Linear.forward(backend, logits, hidden, weights.output(), null);                                          // (chunk, V)
+            if (config.logitSoftcap() != 0) {
+                Softcap.forward(backend, logits, config.logitSoftcap());
+                Convert.forward(backend, space.whole("chunk.capped").slice(0, to - from), logits);
+            }
+            CrossEntropy.lossAndGradient(backend, space.whole("loss").slice(from, to), logits, space.whole("labels").slice(from, to),
+                    space.whole("weights").slice(from, to), noise.smoothing());
+            if (backward) {
+                Tensor drows = space.whole("chunk.dx").slice(0, to - from);
+                if (config.logitSoftcap() != 0) {
+                    Softcap.backward(backend, logits, space.whole("chunk.capped").slice(0, to - from), config.logitSoftcap());
+                }
+                Linear.backward(backend, hidden, logits, weights.output(), false);
+                RmsNorm.backward(backend, drows, hidden, rows, norm(weights.finalNorm()), false);
+                Scatter.forward(backend, dx, drows, index);
+            }
+        }
+        return space.whole("loss").slice(0, batch.predicted());
+    }
+
+    // Backward
+
+    /** From the residual stream's gradient down to the lowest adapters, whose gradients are added to. */
+    void backward() {
+        var seeing = new Gradients.AttentionRows(space.get("ranges"), space.get("seen"));
+        Tensor back = space.get("back");
+        Rope.angles(backend, back, space.get("negatedPositions"), weights.invFreq(), config.rope().factor());
+        int lowest = adapters.lowestLayer();
+        for (int l = config.layers() - 1; l >= lowest; l--) {
+            DecoderWeights.Layer w = weights.layers().get(l);
+            Tensor dx = space.get("dx");
+            mlpBackward(l, w, dx);
+
+            Tensor dattended = space.get("dattended");
+            Tensor attended = space.recall(l, Kept.ATTENDED);
+            branchBackward(l, dattended, dx, Kept.ATTENTION_BRANCH, w.attentionPostNorm(), Projection.O, attended);
+            Tensor q = space.recall(l, Kept.Q);
+            Tensor k = space.recall(l, Kept.K);
+            Tensor dq = space.get("dq");
+            Tensor dk = space.get("dk");
+            Tensor dv = space.get("dv");
+            Attention.backward(backend, dq, dk, dv, dattended, attended, q, k, space.recall(l, Kept.V), seeing, config.attention().at(l));
+            Rope.backward(backend, dq, back, config.rope().interleaved());
+            Rope.backward(backend, dk, back, config.rope().interleaved());
+            if (w.queryNorm() != null) {
+                RmsNorm.backward(backend, heads(q), heads(dq), heads(space.recall(l, Kept.RAW_Q)), norm(w.queryNorm()), false);
+                RmsNorm.backward(backend, heads(k), heads(dk), heads(space.recall(l, Kept.RAW_K)), norm(w.keyNorm()), false);
+                dq = q;
+                dk = k;
+            }
+            projectBackward(l, dx, Kept.INPUT, w.attentionNorm(), l > lowest, new Out(Projection.Q, dq), new Out(Projection.K, dk), new Out(Projection.V, dv));
+        }
+    }
+
+    /** {@code dx += } what comes through the gated MLP. */
+    private void mlpBackward(int l, DecoderWeights.Layer w, Tensor dx) {
+        Tensor gate = space.recall(l, Kept.GATE);
+        Tensor up = space.recall(l, Kept.UP);
+        Tensor in = null;
+        if (acts(l, Projection.DOWN)) {
+            in = space.wide("adapterIn", config.intermediate());
+            Activate.gated(backend, in, gate, up, config.activation());
+        }
+        Tensor dact = space.get("act");
+        branchBackward(l, dact, dx, Kept.MLP_BRANCH, w.mlpPostNorm(), Projection.DOWN, in);
+        Activate.gatedBackward(backend, gate, up, dact, gate, up, config.activation());
+        projectBackward(l, dx, Kept.MID, w.mlpNorm(), true, new Out(Projection.GATE, gate), new Out(Projection.UP, up));
+    }
+
+    /** Of {@link #addBranch}: din of dx, which itself stays, for the stream passes by. */
+    private void branchBackward(int l, Tensor din, Tensor dx, Kept branch, Tensor postNorm, Projection projection, Tensor in) {
+        Tensor dy = dx;
+        if (postNorm != null) {
+            dy = space.get("dh");
+            RmsNorm.backward(backend, dy, dx, space.recall(l, branch), norm(postNorm), false);
+        }
+        Linear.backward(backend, din, dy, weights.layers().get(l).at(projection).weight(), false);
+        if (acts(l, projection)) {
+            adapterBackward(l, projection, din, dy, in);
+        }
+    }
+
+    /**
+     * Of products of the normed stream: {@code dx += } what comes through them and the norm.
+     *
+     * @param below something below wants dx
+     */
+    private void projectBackward(int l, Tensor dx, Kept stream, Tensor normWeight, boolean below, Out... gradients) {
+        Tensor dh = space.get("dh");
+        for (int i = 0; below && i < gradients.length; i++) {
+            Linear.backward(backend, dh, gradients[i].y(), weights.layers().get(l).at(gradients[i].projection()).weight(), i > 0);
+        }
+        Tensor x = space.recall(l, stream);
+        Tensor h = null;
+        for (Out dy : gradients) {
+            if (acts(l, dy.projection())) {
+                if (h == null) {
+                    h = space.get("h");
+                    normed(h, x, normWeight);
+                }
+                adapterBackward(l, dy.projection(), below ? dh : null, dy.y(), h);
+            }
+        }
+        if (below) {
+            RmsNorm.backward(backend, dx, dh, x, norm(normWeight), true);
+        }
+    }
+
+    /** An adapter's gradients, and its part of the input's, added to din unless that is null. */
+    private void adapterBackward(int l, Projection projection, Tensor din, Tensor dy, Tensor in) {
+        Tensor own = space.wide("dadapterIn", in.cols());
+        LoraLinear.backward(backend, own, dy, dropped(l, projection, in), adapters.gradients(l, projection, assignment));
+        if (din == null) {
+            return;
+        }
+        if (noise.loraDropout() > 0) {
+            Dropout.forward(backend, own, own, noise.loraDropout(), noise.dropoutSeed(l, projection));
+        }
+        Add.forward(backend, din, own, 1);
+    }
+}

@@ -2,6 +2,7 @@ package dev.t2l.train;
 
 import dev.t2l.EachBackend;
 import dev.t2l.backend.Backend;
+import dev.t2l.ops.Fill;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.LoraWeights.Pair;
@@ -55,7 +56,7 @@ record TrainableLora(Backend backend, LoraWeights host, LoraWeights weights, Lor
 
     void zeroGradients() {
         UnaryOperator<Tensor> zero = t -> {
-            dev.t2l.ops.Fill.forward(backend, t, 0);
+            Fill.forward(backend, t, 0);
             return t;
         };
         gradients.moved(zero);

@@ -12,8 +12,8 @@ import java.lang.foreign.Arena;
 import java.util.Set;
 
 /**
- * A base model in training: its own weights, of any type, never change; adapters learn through it. Products run on the decoder's backend
- * as it is: a decoder on {@link Backend#prefilling()} may round activations where weights are bf16.
+ * A base model in training: its own weights, of any type, never change; adapters learn through it. Either everything is f32, or, for models in
+ * bf16, activations wait for the backward in bf16 and products are those of {@link Backend#prefilling()}.
  *
  * <p>Owns its activations, borrows the decoder. Not thread-safe.
  */
@@ -21,11 +21,13 @@ public final class FrozenDecoder implements AutoCloseable {
     private static final Logger LOG = System.getLogger("dev.t2l.train");
 
     private final Decoder decoder;
+    private final Backend backend;
     private final DType kept;
     private FrozenActivations space;
 
     /**
-     * @param kept the type in which activations wait for the backward: F32, or, for half the memory, BF16
+     * @param kept the type in which activations wait for the backward: F32, or, for half the memory, BF16; the loss is the same where
+     *             {@link Backend#prefilling()} rounds nothing
      * @throws IllegalArgumentException if it is another
      */
     public FrozenDecoder(Decoder decoder, DType kept) {
@@ -33,6 +35,7 @@ public final class FrozenDecoder implements AutoCloseable {
             throw new IllegalArgumentException("activations are kept in F32 or BF16, not in " + kept);
         }
         this.decoder = decoder;
+        this.backend = kept == DType.BF16 ? decoder.backend().prefilling() : decoder.backend();
         this.kept = kept;
     }
 
@@ -88,7 +91,7 @@ public final class FrozenDecoder implements AutoCloseable {
             throw new IllegalArgumentException("a sample wants adapter " + (batch.adapters() - 1) + ", there are " + adapters.count());
         }
         provide(new Room(batch.rows(), batch.predicted(), adapters == null ? 0 : adapters.count(), adapters == null ? Set.of() : adapters.projections()));
-        return new FrozenPass(decoder.backend(), decoder.config(), decoder.weights(), space, batch, adapters, regularisation);
+        return new FrozenPass(backend, decoder.config(), decoder.weights(), space, batch, adapters, regularisation);
     }
 
     private void provide(Room wanted) {
@@ -97,7 +100,7 @@ public final class FrozenDecoder implements AutoCloseable {
         }
         Room room = space == null ? wanted : space.room().with(wanted);
         close();
-        space = new FrozenActivations(decoder.backend(), decoder.config(), decoder.weights(), room, kept);
+        space = new FrozenActivations(backend, decoder.config(), decoder.weights(), room, kept);
         LOG.log(Logger.Level.DEBUG, () -> "activations of training: " + room.rows() + " rows, " + room.predicted() + " of them predicted, "
                 + plan(room.rows(), room.predicted(), room.adapters(), room.projections()).bytes() / (1 << 20) + " MiB");
     }
@@ -105,7 +108,7 @@ public final class FrozenDecoder implements AutoCloseable {
     private double sum(Tensor losses) {
         double sum = 0;
         try (Arena arena = Arena.ofConfined()) {
-            for (float loss : decoder.backend().host(arena, losses).toFloats()) {
+            for (float loss : backend.host(arena, losses).toFloats()) {
                 sum += loss;
             }
         }

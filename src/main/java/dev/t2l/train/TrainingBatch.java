@@ -77,15 +77,14 @@ public final class TrainingBatch {
     private final int paddedLength;
     private final int largestId;
 
-    private TrainingBatch(List<Sample> samples) {
+    private TrainingBatch(List<Sample> samples, int paddedLength) {
         var fill = new Filling(samples.stream().mapToInt(Sample::rows).sum(), samples.stream().mapToInt(s -> Sample.predicted(s.labels())).sum());
         ends = new int[samples.getLast().adapter() + 1];
         for (Sample sample : samples) {
             fill.add(sample);
             Arrays.fill(ends, sample.adapter(), ends.length, fill.n);
         }
-        int longest = samples.stream().mapToInt(s -> s.ids().length).max().orElseThrow();
-        paddedLength = (longest + PADDED_TO - 1) / PADDED_TO * PADDED_TO;
+        this.paddedLength = paddedLength;
         largestId = Math.max(Arrays.stream(fill.ids).max().orElseThrow(), Arrays.stream(fill.labels).max().orElseThrow());
         rows = fill.rows();
         predictions = fill.predictions();
@@ -97,12 +96,27 @@ public final class TrainingBatch {
      * @throws IllegalArgumentException if there is none
      */
     public static TrainingBatch of(List<Sample> samples) {
+        return of(samples, paddedLength(samples));
+    }
+
+    /**
+     * The same for a part of a step's samples.
+     *
+     * @param paddedLength of all samples of the step
+     */
+    public static TrainingBatch of(List<Sample> samples, int paddedLength) {
         if (samples.isEmpty()) {
             throw new IllegalArgumentException("a batch without a sample");
         }
         List<Sample> ordered = new ArrayList<>(samples);
         ordered.sort(Comparator.comparingInt(Sample::adapter));
-        return new TrainingBatch(ordered);
+        return new TrainingBatch(ordered, paddedLength);
+    }
+
+    /** Length of the longest sample, rounded up to a multiple of 8: what the reference pads to, and NEFTune's noise depends on. */
+    public static int paddedLength(List<Sample> samples) {
+        int longest = samples.stream().mapToInt(s -> s.ids().length).max().orElse(0);
+        return (longest + PADDED_TO - 1) / PADDED_TO * PADDED_TO;
     }
 
     /** Tokens that a pass computes, n. */
@@ -120,7 +134,7 @@ public final class TrainingBatch {
         return ends.length;
     }
 
-    /** Length of the longest sample, rounded up to a multiple of 8: what the reference pads to, and NEFTune's noise depends on. */
+    /** See {@link #paddedLength(List)}. */
     public int paddedLength() {
         return paddedLength;
     }

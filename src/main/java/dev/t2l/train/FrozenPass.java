@@ -1,5 +1,6 @@
 package dev.t2l.train;
 
+import dev.t2l.backend.AttentionSpec;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gradients;
 import dev.t2l.backend.Norm;
@@ -26,8 +27,7 @@ import dev.t2l.ops.Softcap;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.train.FrozenActivations.Kept;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 
 /**
  * One batch's way through a frozen decoder: {@link #forward} reads as {@link dev.t2l.model.Decoder#forward}, {@link #loss} turns around,
@@ -122,7 +122,7 @@ final class FrozenPass {
             Rope.forward(backend, q, space.get("angles"), config.rope().interleaved());
             Rope.forward(backend, k, space.get("angles"), config.rope().interleaved());
             Tensor attended = space.at(l, Kept.ATTENDED);
-            Attention.forward(backend, attended, q, k, v, space.get("ranges"), config.attention().at(l));
+            Attention.forward(backend, attended, q, k, v, space.get("ranges"), attention(l));
             space.keep(l, Kept.Q, Kept.K, Kept.V, Kept.ATTENDED);
             Tensor mid = space.at(l, Kept.MID);
             addBranch(l, mid, x, attended, Projection.O, w.attentionPostNorm());
@@ -147,36 +147,52 @@ final class FrozenPass {
         }
     }
 
-    /** {@code out = x + product of in}, the product normed first if this architecture has a norm there. */
+    /** {@code out = x + product of in}, the product normed first if this architecture has a norm there; out may be x. */
     private void addBranch(int l, Tensor out, Tensor x, Tensor in, Projection projection, Tensor postNorm) {
         Tensor h = space.get("h");
-        if (postNorm != null) {
+        boolean inPlace = space.streamsInPlace();
+        if (inPlace && postNorm == null) {
+            Products.add(backend, out, in, product(l, new Out(projection, h)));
+            addDropped(l, in, new Out(projection, out));
+            return;
+        }
+        Tensor y = inPlace ? h : out;
+        if (postNorm == null) {
+            project(l, in, new Out(projection, y));
+        } else {
             Kept kept = projection == Projection.O ? Kept.ATTENTION_BRANCH : Kept.MLP_BRANCH;
             Tensor branch = space.at(l, kept);
             project(l, in, new Out(projection, branch));
             space.keep(l, kept);
-            normed(space.streamsInPlace() ? h : out, branch, postNorm);
-        } else {
-            project(l, in, new Out(projection, space.streamsInPlace() ? h : out));
+            normed(y, branch, postNorm);
         }
-        Add.forward(backend, out, space.streamsInPlace() ? h : x, 1);
+        Add.forward(backend, out, inPlace ? h : x, 1);
     }
 
-    /** Adapted products of one input; under dropout, every adapter has an input of its own. */
+    /** Adapted products of one input. */
     private void project(int l, Tensor in, Out... outs) {
-        boolean dropping = noise.loraDropout() > 0;
-        List<Product> products = new ArrayList<>();
+        Products.forward(backend, in, Arrays.stream(outs).map(out -> product(l, out)).toList());
         for (Out out : outs) {
-            Affine dense = weights.layers().get(l).at(out.projection());
-            boolean plain = dropping || !acts(l, out.projection());
-            products.add(new Product(out.y(), dense.weight(), dense.bias(), plain ? null : adapters.rows(l, out.projection(), assignment)));
+            addDropped(l, in, out);
         }
-        Products.forward(backend, in, products);
-        for (Out out : outs) {
-            if (dropping && acts(l, out.projection())) {
-                LoraLinear.add(backend, out.y(), dropped(l, out.projection(), in), adapters.rows(l, out.projection(), assignment));
-            }
+    }
+
+    /** Without the adapters under dropout, when every one has an input of its own. */
+    private Product product(int l, Out out) {
+        Affine dense = weights.layers().get(l).at(out.projection());
+        boolean plain = noise.loraDropout() > 0 || !acts(l, out.projection());
+        return new Product(out.y(), dense.weight(), dense.bias(), plain ? null : adapters.rows(l, out.projection(), assignment));
+    }
+
+    /** The adapters under dropout, added. */
+    private void addDropped(int l, Tensor in, Out out) {
+        if (noise.loraDropout() > 0 && acts(l, out.projection())) {
+            LoraLinear.add(backend, out.y(), dropped(l, out.projection(), in), adapters.rows(l, out.projection(), assignment));
         }
+    }
+
+    private AttentionSpec attention(int l) {
+        return config.attention().at(l).of(weights.layers().get(l).at(Projection.K).weight().dtype());
     }
 
     private boolean acts(int l, Projection projection) {
@@ -270,7 +286,7 @@ final class FrozenPass {
             Tensor dq = space.get("dq");
             Tensor dk = space.get("dk");
             Tensor dv = space.get("dv");
-            Attention.backward(backend, dq, dk, dv, dattended, attended, q, k, space.recall(l, Kept.V), seeing, config.attention().at(l));
+            Attention.backward(backend, dq, dk, dv, dattended, attended, q, k, space.recall(l, Kept.V), seeing, attention(l));
             Rope.backward(backend, dq, back, config.rope().interleaved());
             Rope.backward(backend, dk, back, config.rope().interleaved());
             if (w.queryNorm() != null) {

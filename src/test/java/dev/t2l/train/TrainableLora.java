@@ -12,7 +12,6 @@ import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.UnaryOperator;
 
 /** A copy of a host adapter on a backend, and room for its gradients, zero at first. */
 record TrainableLora(Backend backend, LoraWeights host, LoraWeights weights, LoraWeights gradients, Weights memory) implements AutoCloseable {
@@ -55,11 +54,10 @@ record TrainableLora(Backend backend, LoraWeights host, LoraWeights weights, Lor
     }
 
     void zeroGradients() {
-        UnaryOperator<Tensor> zero = t -> {
-            Fill.forward(backend, t, 0);
-            return t;
-        };
-        gradients.moved(zero);
+        for (Pair pair : gradients.pairs().values()) {
+            Fill.forward(backend, pair.a(), 0);
+            Fill.forward(backend, pair.b(), 0);
+        }
     }
 
     @Override

@@ -18,7 +18,10 @@ enum t2l_type { T2L_F32, T2L_F16, T2L_BF16, T2L_Q4_0, T2L_Q4_1, T2L_Q8_0, T2L_Q4
 enum t2l_activation { T2L_SILU, T2L_GELU, T2L_GELU_TANH, T2L_RELU };
 
 /* Kernels that met an index outside its table, in the order of CudaDevice.FAULTS. They report it, and leave the row alone. */
-enum t2l_fault { T2L_FAULT_GATHER = 1, T2L_FAULT_SCATTER, T2L_FAULT_MEAN_ROWS, T2L_FAULT_ATTENTION, T2L_FAULT_LORA };
+enum t2l_fault {
+    T2L_FAULT_GATHER = 1, T2L_FAULT_SCATTER, T2L_FAULT_MEAN_ROWS, T2L_FAULT_ATTENTION, T2L_FAULT_LORA,
+    T2L_FAULT_LORA_BACKWARD, T2L_FAULT_SCATTER_ADD, T2L_FAULT_ATTENTION_BACKWARD, T2L_FAULT_CROSS_ENTROPY
+};
 
 #define INLINE static __device__ __forceinline__
 #define KERNEL extern "C" __global__ void

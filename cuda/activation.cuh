@@ -16,3 +16,19 @@ template <int F> INLINE float apply(float x) {
     }
     return x < 0 ? 0 : x;
 }
+
+/* f'(x) */
+template <int F> INLINE float slope(float x) {
+    if (F == T2L_SILU) {
+        float s = 1 / (1 + expf(-x));
+        return s * (1 + x * (1 - s));
+    }
+    if (F == T2L_GELU) {
+        return 0.5f * erfcf(x * -0.707106781f) + x * expf(-0.5f * x * x) * 0.398942280f;
+    }
+    if (F == T2L_GELU_TANH) {
+        float t = tanhf(0.797884561f * (x + 0.044715f * x * x * x));
+        return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * 0.797884561f * (1 + 0.134145f * x * x);
+    }
+    return x > 0 ? 1 : 0;
+}

@@ -54,7 +54,16 @@ public final class CudaBackend implements Backend {
         final CudaBackend prefilling = new CudaBackend(this, View.PREFILLING);
         final CudaFunction ropeStore = device.module("rope").function("rope_store");
         final CudaFunction sample = device.module("sample").function("sample");
+        private CudaGradients.Kernels gradients;
         volatile boolean closed;
+
+        /** Loaded when first wanted: who only infers needs none. */
+        synchronized CudaGradients.Kernels gradients() {
+            if (gradients == null) {
+                gradients = new CudaGradients.Kernels(device);
+            }
+            return gradients;
+        }
     }
 
     private final Shared shared;
@@ -408,6 +417,11 @@ public final class CudaBackend implements Backend {
         }
     }
 
+    @Override
+    public Gradients gradients() {
+        return new CudaGradients(kernels().gradients(), dense());
+    }
+
     // Sampling
 
     @Override
@@ -424,11 +438,6 @@ public final class CudaBackend implements Backend {
         }
     }
 
-    @Override
-    public Gradients gradients() {
-        throw new IllegalStateException("no kernels of training yet");
-    }
-
     /** Blocks of {@code each} items for n. */
     private static int blocks(long n, int each) {
         return Math.toIntExact((n + each - 1) / each);
@@ -439,7 +448,8 @@ public final class CudaBackend implements Backend {
         return (int) Math.min(MOST_BLOCKS, (x.elements() + THREADS - 1) / THREADS);
     }
 
-    private static int type(String kernel, Tensor weight) {
+    /** How kernels that read elements of any type are told a weight's. */
+    static int type(String kernel, Tensor weight) {
         int code = KernelTypes.code(weight.dtype());
         if (code < 0) {
             throw new IllegalArgumentException(kernel + ": no CUDA kernel reads " + weight + "; HINT: place() turns such weights into f32");

@@ -45,6 +45,7 @@ final class CudaBlasLt {
     private static final int R_16BF = 14;
     private static final int COMPUTE_32F = 68;
     private static final int DESC_TRANSA = 3;
+    private static final int OP_N = 0;
     private static final int OP_T = 1;
     private static final int LAYOUT_COLS = 3;
     private static final int LAYOUT_BATCH_COUNT = 5;
@@ -61,9 +62,17 @@ final class CudaBlasLt {
     /**
      * What an algorithm is chosen for: {@code count} products of the same x, w [out, in] each.
      *
-     * @param y F32 or BF16
+     * @param y    F32 or BF16
+     * @param back x is [n, out] and y {@code x w} [n, in]: a gradient goes back through w
      */
-    record Size(long in, long out, DType y, int count) {
+    record Size(long in, long out, DType y, int count, boolean back) {
+        private long xCols() {
+            return back ? out : in;
+        }
+
+        private long yCols() {
+            return back ? in : out;
+        }
     }
 
     /**
@@ -170,7 +179,7 @@ final class CudaBlasLt {
     }
 
     /**
-     * {@code y[n, out] = x[n, in] w[out, in]^T}, plus what y held if {@code onto}; x and w bf16.
+     * {@code y[n, out] = x[n, in] w[out, in]^T}, or {@code y[n, in] = x[n, out] w[out, in]}, plus what y held if {@code onto}; x and w bf16.
      *
      * @param workspace address of {@link #WORKSPACE} bytes, aligned to 256
      */
@@ -194,15 +203,15 @@ final class CudaBlasLt {
         }
     }
 
-    /** Column by column, as cublasLt sees it: y [out, n] = w [in, out]^T x [in, n]. */
+    /** Column by column, as cublasLt sees it: y [out, n] = w [in, out]^T x [in, n], or back y [in, n] = w [in, out] x [out, n]. */
     private Plan plan(Size size) {
         try {
             check((int) descCreate.invokeExact(word, COMPUTE_32F, R_32F), "cublasLtMatmulDescCreate");
             long operation = word.get(JAVA_LONG, 0);
-            set(descSet, operation, DESC_TRANSA, OP_T, 4);
+            set(descSet, operation, DESC_TRANSA, size.back() ? OP_N : OP_T, 4);
             long w = layout(R_16BF, size.in(), size.out(), size.count(), size.in() * size.out());
-            long x = layout(R_16BF, size.in(), ROWS, size.count(), 0);
-            long y = layout(size.y() == DType.F32 ? R_32F : R_16BF, size.out(), ROWS, size.count(), ROWS * size.out());
+            long x = layout(R_16BF, size.xCols(), ROWS, size.count(), 0);
+            long y = layout(size.y() == DType.F32 ? R_32F : R_16BF, size.yCols(), ROWS, size.count(), ROWS * size.yCols());
             MemorySegment results = arena.allocate(RESULT_BYTES * CANDIDATES, 8);
             MemorySegment found = arena.allocate(JAVA_INT);
             check((int) heuristic.invokeExact(handle, operation, w, x, y, y, preference, CANDIDATES, results, found), "cublasLtMatmulAlgoGetHeuristic");

@@ -245,7 +245,7 @@ final class CudaDense {
                     addend(room, p, DType.F32, false);
                     addend(room, q, DType.F32, false);
                 }
-                var size = new CudaBlasLt.Size(p.w().cols(), p.w().rows(), DType.F32, 2);
+                var size = new CudaBlasLt.Size(p.w().cols(), p.w().rows(), DType.F32, 2, false);
                 var at = new CudaBlasLt.Operands(p.y().address(), room.input(), p.w().address(), (q.y().address() - p.y().address()) / 4,
                         (q.w().address() - p.w().address()) / 2);
                 kernels.library.product(size, at, n, onto, room.workspace());
@@ -266,14 +266,34 @@ final class CudaDense {
         if (adds(p)) {
             addend(room, p, type, onto);
         }
-        long w = p.w().address();
-        if (p.w().dtype() != DType.BF16) {
-            w = room.weights();
-            kernels.dequantise[KernelTypes.code(p.w().dtype())].args().i64(w).pointer(p.w()).i64(p.w().elements())
-                    .run(blocks(p.w().elements() / EACH), 1, 1, THREADS, 0);
-        }
-        kernels.library.product(new CudaBlasLt.Size(p.w().cols(), p.w().rows(), type, 1), new CudaBlasLt.Operands(p.y().address(), room.input(), w, 0, 0), n,
+        long w = weights(room, p.w());
+        kernels.library.product(new CudaBlasLt.Size(p.w().cols(), p.w().rows(), type, 1, false), new CudaBlasLt.Operands(p.y().address(), room.input(), w, 0, 0), n,
                 onto || adds(p), room.workspace());
+    }
+
+    /** The address of a weight in bf16. */
+    private long weights(Room room, Tensor w) {
+        if (w.dtype() == DType.BF16) {
+            return w.address();
+        }
+        kernels.dequantise[KernelTypes.code(w.dtype())].args().i64(room.weights()).pointer(w).i64(w.elements()).run(blocks(w.elements() / EACH), 1, 1, THREADS, 0);
+        return room.weights();
+    }
+
+    /** {@link Gradients#linearBackward}, dy rounded to bf16. */
+    boolean backward(Tensor dx, Tensor dy, Tensor w, boolean add) {
+        Product p = new Product(dx, w, null, null);
+        if (!takes(p)) {
+            return false;
+        }
+        CudaScratch scratch = device.scratch();
+        synchronized (scratch) {
+            Room room = room(scratch, dy.elements(), List.of(p));
+            round(room, dy);
+            kernels.library.product(new CudaBlasLt.Size(w.cols(), w.rows(), DType.F32, 1, true),
+                    new CudaBlasLt.Operands(dx.address(), room.input(), weights(room, w), 0, 0), dy.rows(), add, room.workspace());
+        }
+        return true;
     }
 
     /** Whether something is added besides what y holds. */

@@ -37,7 +37,8 @@ final class CudaDevice {
     private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
     /** What nvcc 13 compiles needs a driver that knows CUDA 13, which are those from 580 on. */
     private static final int CUDA = 13_000;
-    private static final String[] FAULTS = {"", "gather", "scatter", "mean_rows", "attention", "lora"};
+    private static final String[] FAULTS = {"", "gather", "scatter", "mean_rows", "attention", "lora", "lora_backward", "scatter_add", "attention_backward",
+        "cross_entropy"};
     private static final VarHandle FAULT = ValueLayout.JAVA_INT.varHandle();
     private static CudaDevice opened;
 

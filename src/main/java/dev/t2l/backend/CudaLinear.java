@@ -160,7 +160,8 @@ final class CudaLinear {
         return (w.address() | rowBytes(w)) % 16 == 0;
     }
 
-    private static int type(Tensor w) {
+    /** The code of a weight's type; its blocks must lie where kernels can read them. */
+    static int type(Tensor w) {
         int code = KernelTypes.code(w.dtype());
         if (code < 0) {
             throw new IllegalArgumentException("linear: no CUDA kernel reads " + w + "; HINT: place() turns such weights into f32");

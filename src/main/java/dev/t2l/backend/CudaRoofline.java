@@ -44,7 +44,7 @@ final class CudaRoofline {
                 Memory workspace = CudaMemory.lasting(device, CudaBlasLt.WORKSPACE, "a benchmark's product")) {
             fill(device, x.segment().address(), matrix);
             fill(device, w.segment().address(), matrix);
-            var size = new CudaBlasLt.Size(SIZE, SIZE, DType.F32, 1);
+            var size = new CudaBlasLt.Size(SIZE, SIZE, DType.F32, 1, false);
             var at = new CudaBlasLt.Operands(y.segment().address(), x.segment().address(), w.segment().address(), 0, 0);
             double seconds = Roofline.median(() -> seconds(device, PRODUCTS, () -> library.product(size, at, SIZE, false, workspace.segment().address())));
             return 2.0 * SIZE * SIZE * SIZE / seconds;

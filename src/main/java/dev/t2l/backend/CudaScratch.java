@@ -28,7 +28,7 @@ final class CudaScratch {
         if (stream.scratch() != this) {
             throw new IllegalStateException("scratch memory of another stream");
         }
-        if (bytes > size) {
+        if (memory == null || bytes > size) {
             if (stream.capturing()) {
                 throw new IllegalStateException("a recording that needed " + size + " bytes of scratch memory on its first run needs " + bytes
                         + " now; HINT: recorded work must make the same calls on the same tensors every time");

@@ -1,6 +1,7 @@
 package dev.t2l.backend;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.t2l.tensor.Tensor;
 import java.util.Arrays;
@@ -70,11 +71,45 @@ class AttentionBackwardTest {
         compare(target, new AttentionSpec(4, 4, 24, 0.2f, 0, 0), TrainingData.sequences(false, 80, 1, 33));
     }
 
+    /** What models in bf16 let the GPU round: within bf16's precision of Java's; windows, soft-caps, odd groups, sequences that share tiles. */
+    @ParameterizedTest
+    @EnumSource(Target.class)
+    void half(Target target) {
+        for (var spec : List.of(new AttentionSpec(6, 2, 64, 0.125f, 0, 0, true), new AttentionSpec(4, 4, 128, 0.1f, 5, 33, true),
+                new AttentionSpec(2, 1, 80, 0.1f, 0, 0, true))) {
+            Inputs inputs = inputs(spec, TrainingData.sequences(true, 1, 19, 130, 5));
+            List<Tensor> want = inputs.outs();
+            List<Tensor> got = inputs.outs();
+            try (Backend java = new JavaBackend(); Backend other = target.open(2)) {
+                inputs.run(java.gradients(), want);
+                inputs.run(other.gradients(), got);
+            }
+            for (int i = 0; i < 3; i++) {
+                double error = relativeError(want.get(i).toFloats(), got.get(i).toFloats());
+                assertTrue(error <= (target == Target.CUDA_PREFILLING ? 1e-2 : 1e-4), spec + ": " + error);
+            }
+        }
+    }
+
+    private static double relativeError(float[] want, float[] got) {
+        double gap = 0;
+        double norm = 0;
+        for (int i = 0; i < want.length; i++) {
+            gap += Math.pow((double) got[i] - want[i], 2);
+            norm += Math.pow(want[i], 2);
+        }
+        return Math.sqrt(gap / norm);
+    }
+
     /** A sequence's gradients have the same bits alone and in a batch. */
     @ParameterizedTest
     @EnumSource(Target.class)
     void sequencesDoNotDependOnTheBatch(Target target) {
-        var spec = new AttentionSpec(4, 2, 20, 0.2f, 0, 50);
+        sequencesDoNotDependOnTheBatch(target, new AttentionSpec(4, 2, 20, 0.2f, 0, 50));
+        sequencesDoNotDependOnTheBatch(target, new AttentionSpec(3, 1, 32, 0.2f, 0, 50, true));
+    }
+
+    private void sequencesDoNotDependOnTheBatch(Target target, AttentionSpec spec) {
         Inputs all = inputs(spec, TrainingData.sequences(true, 29, 100, 3));
         var alone = new Inputs(all.q().slice(29, 129), all.k().slice(29, 129), all.v().slice(29, 129), all.out().slice(29, 129),
                 all.dout().slice(29, 129), TrainingData.sequences(true, 100), spec);

@@ -32,3 +32,16 @@ template <int F> INLINE float slope(float x) {
     }
     return x > 0 ? 1 : 0;
 }
+
+INLINE float activate(int f, float x) {
+    switch (f) {
+    case T2L_SILU:
+        return apply<T2L_SILU>(x);
+    case T2L_GELU:
+        return apply<T2L_GELU>(x);
+    case T2L_GELU_TANH:
+        return apply<T2L_GELU_TANH>(x);
+    default:
+        return apply<T2L_RELU>(x);
+    }
+}

@@ -2,7 +2,7 @@
  * y[i] += weight * scale * (x[i] A^T) B^T, for each adapter of row i's list, in the order of the list.
  *
  * Two launches: low = A x for every row and adapter of its list, then y += B low. Mixed ranks and adapters go together: a block looks
- * up whose turn it is. Behind a product for few rows the second is that product's own epilogue (linear.cu).
+ * up whose turn it is. Behind a product for few rows the second is that product's own epilogue (thin.cu, linear.cu).
  *
  * Bytes: A and B of each adapter once or so, x once, y read and written: y dominates for many rows. Flops: 2 r (in + out) a row.
  *
@@ -10,7 +10,7 @@
  * warp, whether a block does it for one row (lora_low) or a warp for eight rows with one adapter (lora_low_rows).
  */
 #include "lora.cuh"
-#include "ptx.cuh"
+#include "thin.cuh"
 
 enum { THREADS = 256, WARPS = THREADS / WARP, ROWS = 8 };
 
@@ -51,6 +51,73 @@ KERNEL lora_low(const float *x, int64_t in, int *fault, lora_rows lora) {
         if (threadIdx.x == 0) {
             lora.low[(i * lora.per_row + s) * lora.stride + rank] = all;
         }
+    }
+}
+
+/* All fields have 64 bits, as in thin_launch. */
+struct low_launch {
+    const float *x;
+    int64_t in;
+    const void *norm;
+    int64_t norm_type, norm_numbers;
+    int *fault;
+    int64_t count;
+    lora_rows products[MOST_PRODUCTS];
+};
+
+/* lora_low for all products of a launch of thin.cu, of norm(x) if there is a norm. Grid: ranks, rows, entries of the products' lists together. */
+KERNEL lora_low_thin(const __grid_constant__ low_launch a) {
+    __shared__ float sums[2][WARPS];
+    grid_wait();
+    grid_trigger(); /* not before: thin.cu takes it that x is there */
+    const int64_t i = blockIdx.y;
+    const int rank = blockIdx.x;
+    const int in = (int)a.in;
+    int s = blockIdx.z;
+    int product = 0;
+    while (product + 1 < MOST_PRODUCTS && s >= (int)a.products[product].per_row) {
+        s -= (int)a.products[product++].per_row;
+    }
+    const lora_rows &lora = a.products[product];
+    int slot;
+    if (!lora_entry(lora, i, s, a.fault, slot) || rank >= lora.table[slot].rank) {
+        return;
+    }
+    const float *row = lora.table[slot].a + (int64_t)rank * in;
+    const float *x = a.x + i * in;
+    const bool vector_a = vectors(row, in);
+    const float offset = __uint_as_float((uint32_t)(a.norm_numbers >> 32));
+    float sum = 0;
+    float squares = 0;
+#pragma unroll 4
+    for (int k = threadIdx.x * 4; k < in; k += THREADS * 4) {
+        float4 u = load_fresh4(x + k);
+        const float4 v = load4(row, k, in, vector_a);
+        squares = dot4(u, u, squares);
+        if (a.norm != nullptr) {
+            const float4 m = norm4(a.norm, (int)a.norm_type, k, in);
+            u = make_float4(u.x * (m.x + offset), u.y * (m.y + offset), u.z * (m.z + offset), u.w * (m.w + offset));
+        }
+        sum = dot4(v, u, sum);
+    }
+    sum = warp_sum(sum);
+    squares = warp_sum(squares);
+    if (threadIdx.x % WARP == 0) {
+        sums[0][threadIdx.x / WARP] = sum;
+        sums[1][threadIdx.x / WARP] = squares;
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        sum = 0;
+        squares = 0;
+        for (int w = 0; w < WARPS; w++) {
+            sum += sums[0][w];
+            squares += sums[1][w];
+        }
+        if (a.norm != nullptr) {
+            sum /= sqrtf(squares / (float)in + __uint_as_float((uint32_t)a.norm_numbers));
+        }
+        lora.low[(i * lora.per_row + s) * lora.stride + rank] = sum;
     }
 }
 

@@ -46,15 +46,10 @@ INLINE uint32_t pack_bf16(float low, float high) {
     return d;
 }
 
-/* The upper halves of two f32: bf16 by truncation, exact for what bf16 can hold. */
-INLINE uint32_t upper_halves(uint32_t low, uint32_t high) {
-    return __byte_perm(low, high, 0x7632);
-}
-
-/* a - b for two bf16 at a time. */
-INLINE uint32_t sub_bf16x2(uint32_t a, uint32_t b) {
+/* Two f32 rounded to f16, `low` in the low half. */
+INLINE uint32_t pack_f16(float low, float high) {
     uint32_t d;
-    asm("{.reg .b32 one; mov.b32 one, 0xbf80bf80; fma.rn.bf16x2 %0, %1, one, %2;}" : "=r"(d) : "r"(b), "r"(a));
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(d) : "f"(high), "f"(low));
     return d;
 }
 
@@ -66,6 +61,19 @@ INLINE void mma(float c[4], const uint4 &a, uint32_t b0, uint32_t b1) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                  : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
+}
+
+/* The same of f16, and with a sum to start from: d = c + a b. */
+INLINE void mma_f16(float d[4], const uint32_t a[4], uint32_t b0, uint32_t b1, const float c[4]) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};"
+                 : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
+}
+
+INLINE void mma_bf16(float d[4], const uint32_t a[4], uint32_t b0, uint32_t b1, const float c[4]) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};"
+                 : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(c[0]), "f"(c[1]), "f"(c[2]), "f"(c[3]));
 }
 
 /* Four 8 x 8 matrices of 16 bits from shared memory; lanes 8i to 8i+7 give the addresses of the rows of matrix i. */
@@ -95,14 +103,6 @@ INLINE float exp2_approximate(float x) {
     return y;
 }
 
-/* 16 bytes of shared memory if `wanted`; else `v` keeps what it holds. */
-INLINE void load_shared_if(uint4 &v, const void *p, bool wanted) {
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %5, 0; @p ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];}"
-                 : "+r"(v.x), "+r"(v.y), "+r"(v.z), "+r"(v.w)
-                 : "r"(shared_address(p)), "r"((int)wanted)
-                 : "memory");
-}
-
 /* 16 bytes that are read once and need no place in the first cache. */
 INLINE uint4 load_stream(const void *p) {
     uint4 v;
@@ -110,6 +110,11 @@ INLINE uint4 load_stream(const void *p) {
     return v;
 }
 #endif
+
+/* The f16 in the low half. */
+INLINE float half_value(uint32_t pair) {
+    return __half2float(__ushort_as_half((unsigned short)pair));
+}
 
 /* bf16 high parts of (a, b, c, d) and what they leave over, as a row g of the a operand of mma has them: high (a, b), low (a, b),
  * high (c, d), low (c, d); the low parts thus belong to row g + 8. */

@@ -4,14 +4,6 @@
 #include "../lora.cuh"
 #include "check.h"
 
-static std::vector<float> normals(size_t n, random_numbers &r) {
-    std::vector<float> v(n);
-    for (float &f : v) {
-        f = r.normal();
-    }
-    return v;
-}
-
 /* A batch of adapters on host and device. */
 struct batch {
     int64_t n, in, out, per_row, head_dim, stride = 0;
@@ -49,16 +41,35 @@ struct batch {
         return {table.data, (int64_t)ranks.size(), dslots.data, dweights.data, per_row, head_dim, low.data, stride};
     }
 
+    /* A x of row i's adapter f. */
+    std::vector<double> low_of(const double *x, int f) const {
+        std::vector<double> low(ranks[f]);
+        for (int k = 0; k < ranks[f]; k++) {
+            for (int64_t j = 0; j < in; j++) {
+                low[k] += x[j] * a[f][k * in + j];
+            }
+        }
+        return low;
+    }
+
+    /* [n, per_row, stride], as the device makes them; 0 where nothing is asked for. */
+    std::vector<float> lows(const std::vector<double> &x) const {
+        std::vector<float> all(n * per_row * stride);
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t s = i * per_row; s < (i + 1) * per_row && slots[s] >= 0; s++) {
+                const std::vector<double> low = low_of(&x[i * in], slots[s]);
+                std::copy(low.begin(), low.end(), &all[s * stride]);
+            }
+        }
+        return all;
+    }
+
     void expected(std::vector<double> &y, const std::vector<float> &x) const {
+        const std::vector<double> exact(x.begin(), x.end());
         for (int64_t i = 0; i < n; i++) {
             for (int64_t s = i * per_row; s < (i + 1) * per_row && slots[s] >= 0; s++) {
                 int f = slots[s];
-                std::vector<double> low(ranks[f]);
-                for (int k = 0; k < ranks[f]; k++) {
-                    for (int64_t j = 0; j < in; j++) {
-                        low[k] += (double)x[i * in + j] * a[f][k * in + j];
-                    }
-                }
+                const std::vector<double> low = low_of(&exact[i * in], f);
                 for (int64_t o = 0; o < out; o++) {
                     double sum = 0;
                     for (int k = 0; k < ranks[f]; k++) {

@@ -94,14 +94,6 @@ struct problem {
     }
 };
 
-static std::vector<float> normals(size_t n, random_numbers &r) {
-    std::vector<float> values(n);
-    for (float &v : values) {
-        v = r.normal();
-    }
-    return values;
-}
-
 static std::vector<double> reference(const problem &p, const std::vector<int> &ranges, const std::vector<float> &q, const std::vector<float> &k, const std::vector<float> &v) {
     std::vector<double> out(q.size());
     int group = p.heads / p.kv_heads;

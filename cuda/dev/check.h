@@ -50,6 +50,14 @@ struct random_numbers {
     }
 };
 
+static std::vector<float> normals(size_t n, random_numbers &r) {
+    std::vector<float> v(n);
+    for (float &f : v) {
+        f = r.normal();
+    }
+    return v;
+}
+
 /* Device memory that starts `skew` bytes after an allocation of 256, filled from the host; followed by a strip of NaN. */
 template <typename T> struct device {
     uint8_t *memory = nullptr;

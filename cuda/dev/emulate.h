@@ -173,14 +173,6 @@ inline float __uint_as_float(uint32_t u) {
     memcpy(&f, &u, 4);
     return f;
 }
-inline uint32_t __byte_perm(uint32_t a, uint32_t b, uint32_t s) {
-    uint64_t bytes = (uint64_t)b << 32 | a;
-    uint32_t r = 0;
-    for (int i = 0; i < 4; i++) {
-        r |= (uint32_t)(bytes >> (8 * (s >> 4 * i & 7)) & 255) << 8 * i;
-    }
-    return r;
-}
 inline float __fmul_rn(float a, float b) {
     return a * b;
 }

@@ -34,11 +34,8 @@ INLINE uint32_t pack_bf16(float low, float high) {
     };
     return round(low) | round(high) << 16;
 }
-INLINE uint32_t upper_halves(uint32_t low, uint32_t high) {
-    return low >> 16 | (high & 0xffff0000);
-}
-INLINE uint32_t sub_bf16x2(uint32_t a, uint32_t b) {
-    return pack_bf16(__uint_as_float(a << 16) - __uint_as_float(b << 16), __uint_as_float(a & 0xffff0000) - __uint_as_float(b & 0xffff0000));
+INLINE uint32_t pack_f16(float low, float high) {
+    return __half_as_ushort(__float2half_rn(low)) | (uint32_t)__half_as_ushort(__float2half_rn(high)) << 16;
 }
 INLINE float bf16_half(uint32_t pair, int which) {
     return __uint_as_float(which == 0 ? pair << 16 : pair & 0xffff0000);
@@ -59,6 +56,26 @@ INLINE void mma(float c[4], const uint4 &a, uint32_t b0, uint32_t b1) {
         }
         c[i] += (float)sum;
     }
+}
+template <typename V> INLINE void emulate_mma(float d[4], const uint32_t a[4], uint32_t b0, uint32_t b1, const float c[4], V value) {
+    uint64_t words[6] = {a[0], a[1], a[2], a[3], b0, b1};
+    uint64_t(*all)[8] = emulation::exchange(words, 6);
+    int g = emulation::lane() / 4;
+    int t = emulation::lane() % 4;
+    for (int i = 0; i < 4; i++) {
+        double sum = c[i];
+        for (int k = 0; k < 16; k++) {
+            sum += (double)value((uint32_t)all[g * 4 + k % 8 / 2][i / 2 + k / 8 * 2], k % 2) *
+                   value((uint32_t)all[(2 * t + i % 2) * 4 + k % 8 / 2][4 + k / 8], k % 2);
+        }
+        d[i] = (float)sum;
+    }
+}
+INLINE void mma_f16(float d[4], const uint32_t a[4], uint32_t b0, uint32_t b1, const float c[4]) {
+    emulate_mma(d, a, b0, b1, c, [](uint32_t pair, int which) { return __half2float(__ushort_as_half((unsigned short)(pair >> which * 16))); });
+}
+INLINE void mma_bf16(float d[4], const uint32_t a[4], uint32_t b0, uint32_t b1, const float c[4]) {
+    emulate_mma(d, a, b0, b1, c, [](uint32_t pair, int which) { return bf16_half(pair, which); });
 }
 INLINE uint4 load_matrices(const void *row) {
     if ((uintptr_t)row % 16 != 0) {
@@ -89,14 +106,6 @@ INLINE uint4 load_matrices_transposed(const void *row) {
 }
 INLINE float exp2_approximate(float x) {
     return exp2f(x);
-}
-INLINE void load_shared_if(uint4 &v, const void *p, bool wanted) {
-    if (wanted) {
-        if ((uintptr_t)p % 16 != 0) {
-            __trap();
-        }
-        v = *(const uint4 *)p;
-    }
 }
 INLINE uint4 load_stream(const void *p) {
     return *(const uint4 *)p;

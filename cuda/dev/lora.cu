@@ -1,6 +1,7 @@
 /* Checks and times lora.cu; see run.sh. */
 #include "../lora.cu"
 #include "adapters.h"
+#include "weights.h"
 
 static void run_low(const batch &b, const float *x, bool rows, int *fault) {
     if (rows) {
@@ -46,6 +47,52 @@ static void check(int64_t n, int64_t in, int64_t out, int64_t per_row, int64_t h
     expect_true("lora: no fault", fault.host()[0] == 0);
 }
 
+/* A x of three products of one input, the second without adapters, of norm(x) if norm_type is one; and each row alone. */
+static void check_low_thin(int n, int in, int norm_type, random_numbers &r) {
+    std::vector<int32_t> slots[2];
+    for (int i = 0; i < n; i++) {
+        slots[0].push_back(i % 3 - 1);
+        slots[1].push_back(i % 4 == 1 ? -1 : i % 3);
+        slots[1].push_back(i % 2 == 0 ? 2 : -1);
+    }
+    batch q(n, in, 16, 1, 0, {8, 3}, slots[0], r), v(n, in, 16, 2, 0, {5, 20, 1}, slots[1], r);
+    const std::vector<float> x = normals((size_t)n * in, r);
+    const weights norm(std::max(norm_type, 0), 1, in, r);
+    const float eps = 1e-5f, offset = 1;
+    const std::vector<double> exact = norm_type < 0 ? std::vector<double>(x.begin(), x.end()) : normed(x, n, norm, eps, offset);
+    device<float> dx(x);
+    device<uint8_t> dnorm(norm.bytes);
+    device<int> fault(std::vector<int>{0});
+    low_launch a = {dx.data, in, norm_type < 0 ? nullptr : dnorm.data, norm_type, norm_numbers(eps, offset), fault.data, 3, {q.rows(), lora_rows(), v.rows()}};
+    launch(lora_low_thin, dim3(20, n, 3), THREADS, 0, a);
+    for (const batch *b : {&q, &v}) {
+        const std::vector<float> got = b->low.host(), want = b->lows(exact);
+        for (int i = 0; i < n; i++) {
+            for (int64_t s = i * b->per_row; s < (i + 1) * b->per_row && b->slots[s] >= 0; s++) {
+                if (b->weights[s] != 0) {
+                    const size_t from = s * b->stride, to = from + b->ranks[b->slots[s]];
+                    char what[120];
+                    snprintf(what, sizeof what, "lora low thin, n %d, in %d, norm %d, entry %d", n, in, norm_type, (int)s);
+                    expect(what, std::vector<float>(&got[from], &got[to]), std::vector<double>(&want[from], &want[to]), 5e-6);
+                }
+            }
+        }
+    }
+    const std::vector<float> all = v.low.host();
+    CHECK(cudaMemset(v.low.data, 0xff, v.low.count * 4));
+    for (int i = 0; i < n; i++) {
+        low_launch one = a;
+        one.x += (size_t)i * in;
+        one.products[0] = lora_rows();
+        one.products[2].slots += 2 * i;
+        one.products[2].weights += 2 * i;
+        one.products[2].low += 2 * i * v.stride;
+        launch(lora_low_thin, dim3(20, 1, 2), THREADS, 0, one);
+    }
+    expect_true("lora low thin: rows alone have other bits", memcmp(all.data(), v.low.host().data(), all.size() * 4) == 0);
+    expect_true("lora low thin: no fault", fault.host()[0] == 0);
+}
+
 #ifndef T2L_EMULATE
 static void times() {
     random_numbers r = {5};
@@ -79,6 +126,11 @@ int main(int count, char **arguments) {
     skewed[77] = 0;
     skewed[129] = -1;
     check(130, 72, 40, 1, 0, {8, 4}, skewed, r);
+    for (int norm_type : {-1, (int)T2L_F32, (int)T2L_F16, (int)T2L_BF16}) {
+        check_low_thin(1, 8, norm_type, r);
+        check_low_thin(7, 1096, norm_type, r);
+        check_low_thin(3, 4096, norm_type, r);
+    }
 #ifndef T2L_EMULATE
     if (count < 2 || strcmp(arguments[1], "check") != 0) {
         times();

@@ -115,14 +115,6 @@ struct weights {
     }
 };
 
-static std::vector<float> normals(size_t n, random_numbers &r) {
-    std::vector<float> v(n);
-    for (float &f : v) {
-        f = r.normal();
-    }
-    return v;
-}
-
 /* x w^T (+ bias) in double. */
 static std::vector<double> product(const std::vector<float> &x, int64_t n, const weights &w, const std::vector<float> *bias) {
     std::vector<double> y(n * w.out);
@@ -133,6 +125,30 @@ static std::vector<double> product(const std::vector<float> &x, int64_t n, const
                 sum += (double)x[i * w.in + k] * w.values[o * w.in + k];
             }
             y[i * w.out + o] = sum;
+        }
+    }
+    return y;
+}
+
+/* As struct thin_launch has them. */
+static int64_t norm_numbers(float eps, float offset) {
+    uint32_t low, high;
+    memcpy(&low, &eps, 4);
+    memcpy(&high, &offset, 4);
+    return (int64_t)high << 32 | low;
+}
+
+/* rmsNorm of n rows of x, in double. */
+static std::vector<double> normed(const std::vector<float> &x, int64_t n, const weights &norm, float eps, float offset) {
+    std::vector<double> y(x.begin(), x.end());
+    for (int64_t i = 0; i < n; i++) {
+        double squares = 0;
+        for (int64_t k = 0; k < norm.in; k++) {
+            squares += y[i * norm.in + k] * y[i * norm.in + k];
+        }
+        const double factor = 1 / sqrt(squares / norm.in + eps);
+        for (int64_t k = 0; k < norm.in; k++) {
+            y[i * norm.in + k] *= factor * (norm.values[k] + offset);
         }
     }
     return y;

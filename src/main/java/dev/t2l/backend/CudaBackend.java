@@ -15,8 +15,8 @@ import java.util.Map;
  * on one stream ({@link CudaDevice}), and {@link #download} waits for it. An index outside its table, which only the device sees, and a
  * kernel that failed, are reported there, or to whoever waits next.
  *
- * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels, keys split over blocks. {@link #prefilling()} has
- * products for many ({@link CudaDense}), and attention on the tensor cores for models in bf16.
+ * <p>{@link #decoding()} has products and attention for few rows: matrix-vector kernels ({@link CudaThin}), keys split over blocks.
+ * {@link #prefilling()} has products for many ({@link CudaDense}), and attention on the tensor cores for models in bf16.
  *
  * <p>On compute capability 9.0, products of bf16 weights whose rows are a multiple of 64, fused ones and those of a hypernetwork's heads
  * among them, go through kernels of that capability's own ({@link CudaPanels}), in this view and where {@link #prefilling()} finds no
@@ -302,7 +302,8 @@ public final class CudaBackend implements Backend {
     @Override
     public void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         CudaDense dense = dense();
-        if (dense == null || !dense.products(x, List.of(new Product(y, w, bias, rows)))) {
+        var product = new Product(y, w, bias, rows);
+        if (few ? !thin().product(x, product) : dense == null || !dense.products(x, List.of(product))) {
             kernels().products.loraLinear(y, x, w, bias, rows, few);
         }
     }
@@ -310,7 +311,7 @@ public final class CudaBackend implements Backend {
     @Override
     public void products(Tensor x, List<Product> products) {
         CudaDense dense = dense();
-        if (!(dense == null ? plain && kernels().products.products(x, products) : dense.products(x, products))) {
+        if (!(few ? thin().products(x, products) : dense == null ? plain && kernels().products.products(x, products) : dense.products(x, products))) {
             Backend.super.products(x, products);
         }
     }
@@ -318,13 +319,16 @@ public final class CudaBackend implements Backend {
     @Override
     public void normedProducts(Tensor h, Tensor x, Norm norm, List<Product> products) {
         CudaDense dense = dense();
-        if (dense == null || !dense.normedProducts(x, norm, products)) {
+        if (few ? !thin().normedProducts(x, norm, products) : dense == null || !dense.normedProducts(x, norm, products)) {
             Backend.super.normedProducts(h, x, norm, products);
         }
     }
 
     @Override
     public void gatedProduct(Tensor h, Tensor x, Norm norm, Product gate, Product up, Activation f) {
+        if (few && thin().gatedProduct(x, norm, gate, up, f)) {
+            return;
+        }
         if (dense() == null) {
             if (norm != null) {
                 rmsNorm(h, x, norm.weight(), norm.eps(), norm.weightOffset());
@@ -347,14 +351,15 @@ public final class CudaBackend implements Backend {
     @Override
     public void addProduct(Tensor x, Tensor in, Product product) {
         CudaDense dense = dense();
-        if (!(dense == null ? plain && kernels().products.addProduct(x, in, product) : dense.addProduct(x, in, product))) {
+        if (!(few ? thin().addProduct(x, in, product) : dense == null ? plain && kernels().products.addProduct(x, in, product) : dense.addProduct(x, in, product))) {
             Backend.super.addProduct(x, in, product);
         }
     }
 
     @Override
     public void activatedLinear(Tensor y, Tensor x, Tensor w, Tensor bias, Activation f, Tensor residual) {
-        if (!plain || !kernels().products.activatedLinear(y, x, w, bias, f, residual)) {
+        if (!(few ? thin().activatedLinear(x, new Product(y, w, bias, null), f, residual)
+                : plain && kernels().products.activatedLinear(y, x, w, bias, f, residual))) {
             Backend.super.activatedLinear(y, x, w, bias, f, residual);
         }
     }
@@ -365,6 +370,11 @@ public final class CudaBackend implements Backend {
         if (dense == null || !dense.gatedMlp(x, norm, gate, up, down, f)) {
             Backend.super.gatedMlp(h, x, norm, gate, up, down, f);
         }
+    }
+
+    /** Who makes the products of the view for few rows. */
+    private CudaThin thin() {
+        return kernels().products.thin();
     }
 
     /** Who makes this view's products, alone or fused; null if not a library. */

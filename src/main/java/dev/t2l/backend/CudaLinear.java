@@ -4,11 +4,10 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
 /**
- * Launches of {@code cuda/linear.cu}, for few rows, and {@code cuda/lineartiles.cu}, for many. Which of the two is the caller's choice;
- * within each, whatever kernel and shape is picked here, a row has the same bits.
+ * Launches of {@code cuda/linear.cu}, for few rows and weights that {@link CudaThin} does not take, and {@code cuda/lineartiles.cu}, for many.
+ * Which of the two is the caller's choice; within each, whatever kernel and shape is picked here, a row has the same bits.
  */
 final class CudaLinear {
-    private static final String[] NAMES = {"f32", "f16", "bf16", "q4_0", "q4_1", "q8_0", "q4_k", "q6_k"};
     private static final int F32 = 0;
     private static final int FIRST_QUANTISED = 3;
     private static final int THREADS = 256;
@@ -24,10 +23,9 @@ final class CudaLinear {
 
     private final CudaDevice device;
     private final CudaLora lora;
-    private final ThinProduct[][] thin = new ThinProduct[NAMES.length][]; // most tiles first
-    private final CudaFunction[] plain = new CudaFunction[4];             // 1, 2, 4, 8 rows
+    private final CudaFunction[] plain = new CudaFunction[4];           // 1, 2, 4, 8 rows
     private final CudaFunction[] any = new CudaFunction[FIRST_QUANTISED];
-    private final Tile[][] tiles = new Tile[NAMES.length][];              // largest first
+    private final Tile[][] tiles = new Tile[KernelTypes.COUNT][];       // largest first
 
     CudaLinear(CudaDevice device, CudaLora lora) {
         this.device = device;
@@ -38,20 +36,12 @@ final class CudaLinear {
             plain[i] = few.function("linear_f32_" + (1 << i));
         }
         for (int type = 0; type < any.length; type++) {
-            any[type] = few.function("linear_any_" + NAMES[type]);
+            any[type] = few.function("linear_any_" + KernelTypes.name(type));
         }
         tiles[F32] = new Tile[] {single(many, 128, 256), single(many, 64, 256), single(many, 32, 128)};
-        for (int type = 1; type < NAMES.length; type++) {
-            boolean four = NAMES[type].startsWith("q4");
-            thin[type] = four ? new ThinProduct[] {thin(few, type, 4), thin(few, type, 2), thin(few, type, 1)}
-                    : new ThinProduct[] {thin(few, type, 2), thin(few, type, 1)};
+        for (int type = 1; type < KernelTypes.COUNT; type++) {
             tiles[type] = new Tile[] {tensor(many, type, 128, 128, 256, 128), tensor(many, type, 64, 32, 128, 64)};
         }
-    }
-
-    private ThinProduct thin(CudaModule module, int type, int count) {
-        CudaFunction kernel = module.function("linear_" + NAMES[type] + "_" + count).maxShared(device.sharedPerBlock());
-        return new ThinProduct(kernel, ThinProduct.Format.of(type), count);
     }
 
     private static Tile single(CudaModule module, int side, int threads) {
@@ -60,7 +50,7 @@ final class CudaLinear {
 
     private static Tile tensor(CudaModule module, int type, int rows, int outputs, int threads, int name) {
         int shared = tensorBytes(type, rows, outputs);
-        return new Tile(module.function("linear_tiles_" + NAMES[type] + "_" + name).maxShared(shared), rows, outputs, threads, shared);
+        return new Tile(module.function("linear_tiles_" + KernelTypes.name(type) + "_" + name).maxShared(shared), rows, outputs, threads, shared);
     }
 
     /** Shared memory of a tile of {@code cuda/tiles.cuh}. */
@@ -70,7 +60,8 @@ final class CudaLinear {
     }
 
     /**
-     * {@code y = x w^T + bias}, for few rows of x, with {@code rows}' adapters added if that is not null.
+     * {@code y = x w^T + bias}, for few rows of x and a weight of 32 bits or of 16 that is not {@link #aligned}, with {@code rows}' adapters added if
+     * that is not null.
      *
      * @param low    address of {@code A x} for them, as {@link CudaLora#low} makes it
      * @param stride of low
@@ -84,10 +75,8 @@ final class CudaLinear {
         if (type == F32 && aligned(w)) {
             int index = n == 1 ? 0 : n == 2 ? 1 : n <= 4 ? 2 : 3;
             plain(plain[index], 1 << index, y, x, w, bias, rows, low, stride);
-        } else if (type < FIRST_QUANTISED && !aligned(w)) {
-            plain(any[type], ANY_ROWS, y, x, w, bias, rows, low, stride);
         } else {
-            thin(type, y, x, w, bias, rows, low, stride);
+            plain(any[type], ANY_ROWS, y, x, w, bias, rows, low, stride);
         }
     }
 
@@ -95,34 +84,6 @@ final class CudaLinear {
         long blocks = ceil(x.rows(), group) * ceil(w.rows(), PLAIN_OUTPUTS);
         CudaLaunch launch = kernel.args().pointer(y).pointer(x).i64(x.rows()).i64(w.cols()).pointer(w).i64(w.rows()).pointer(bias).i32(biasType(bias));
         lora.pass(launch, rows, low, stride).run(Math.toIntExact(blocks), 1, 1, THREADS, 0);
-    }
-
-    private void thin(int type, Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows, long low, long stride) {
-        long n = x.rows();
-        int wanted = (int) Math.min(n, ThinProduct.ROWS);
-        ThinProduct product = null;
-        int group = 0;
-        for (ThinProduct candidate : thin[type]) {
-            group = candidate.rows(wanted, w.cols(), device.sharedPerBlock());
-            if (group > 0 && (candidate.tiles == 1 || fills(candidate, w.rows(), n, group))) {
-                product = candidate;
-                break;
-            }
-        }
-        if (product == null) {
-            throw new CudaException("linear: " + device + " has too little shared memory for " + w);
-        }
-        int panel = product.panel(group, w.cols());
-        long blocks = ceil(n, group) * ceil(w.rows(), product.outputs());
-        CudaLaunch launch = product.kernel.args().pointer(y).pointer(x).i64(n).i64(w.cols()).pointer(w).i64(rowBytes(w)).i64(w.rows())
-                .pointer(bias).i32(biasType(bias)).i32(group).i32(panel);
-        lora.pass(launch, rows, low, stride).run(Math.toIntExact(blocks), 1, 1, THREADS, product.sharedBytes(group, panel));
-    }
-
-    /** Whether blocks of so many outputs keep the device busy; the largest, only for more than four rows of x. */
-    private boolean fills(ThinProduct product, long out, long n, int group) {
-        long blocks = ceil(n, group) * ceil(out, product.outputs());
-        return product.tiles == 2 ? 2 * blocks >= 3L * device.multiprocessors() : n > 4 && blocks >= 2L * device.multiprocessors();
     }
 
     /** {@code y = x w^T + bias}, for many rows of x. */
@@ -151,7 +112,7 @@ final class CudaLinear {
                 .run(Math.toIntExact(ceil(w.rows(), tile.outputs())), Math.toIntExact(ceil(n, tile.rows())), 1, tile.threads(), tile.sharedBytes());
     }
 
-    private static long rowBytes(Tensor w) {
+    static long rowBytes(Tensor w) {
         return w.dtype().bytes(w.cols());
     }
 
@@ -160,7 +121,7 @@ final class CudaLinear {
         return (w.address() | rowBytes(w)) % 16 == 0;
     }
 
-    /** The code of a weight's type; its blocks must lie where kernels can read them. */
+    /** @throws IllegalArgumentException if no kernel reads weights of such a type, or at such an address */
     static int type(Tensor w) {
         int code = KernelTypes.code(w.dtype());
         if (code < 0) {

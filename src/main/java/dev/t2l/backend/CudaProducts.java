@@ -20,6 +20,7 @@ final class CudaProducts {
     private final CudaDense dense;
     private final CudaPanels panels; // or null
     private final CudaFunction gated;
+    private final CudaThin thin;
     private final CudaFunction cut;
 
     CudaProducts(CudaDevice device) {
@@ -31,6 +32,7 @@ final class CudaProducts {
         this.heads = new CudaHeads(device, wide);
         this.dense = new CudaDense(device, lora);
         this.gated = device.module("activation").function("gated");
+        this.thin = new CudaThin(device, lora);
         this.cut = device.module("lorafactor").function("lora_factor_cut");
     }
 
@@ -39,8 +41,12 @@ final class CudaProducts {
         return dense;
     }
 
-    /** {@link Backend#linear}; {@code decoding} picks the kernels for few rows. */
-    void linear(Tensor y, Tensor x, Tensor w, Tensor bias, boolean decoding) {
+    /** What the view for few rows has of its own. */
+    CudaThin thin() {
+        return thin;
+    }
+
+    private void linear(Tensor y, Tensor x, Tensor w, Tensor bias, boolean decoding) {
         if (decoding) {
             linear.few(y, x, w, bias, null, 0, 0);
         } else if (panels != null && CudaPanels.takes(w)) {
@@ -64,7 +70,10 @@ final class CudaProducts {
         }
     }
 
-    /** {@link Backend#loraLinear}; for few rows, the adapters are added where the product's sums are. */
+    /**
+     * {@link Backend#loraLinear} of a weight that {@link #thin()} does not take, or for many rows; for few, the adapters are added where the
+     * product's sums are.
+     */
     void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows, boolean decoding) {
         if (rows == null || !decoding) {
             linear(y, x, w, bias, decoding);

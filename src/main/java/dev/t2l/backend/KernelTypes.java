@@ -4,7 +4,16 @@ import dev.t2l.tensor.DType;
 
 /** The types that native kernels read as stored, by their numbers in {@code native/t2l.h} and {@code cuda/common.cuh}. */
 final class KernelTypes {
+    /** Of the numbers below. */
+    static final int COUNT = 8;
+    private static final String[] NAMES = {"f32", "f16", "bf16", "q4_0", "q4_1", "q8_0", "q4_k", "q6_k"};
+
     private KernelTypes() {
+    }
+
+    /** A number's type in the names of kernels. */
+    static String name(int code) {
+        return NAMES[code];
     }
 
     /** The number of a type; -1 if the kernels do not read it. */

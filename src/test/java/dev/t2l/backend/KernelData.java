@@ -61,6 +61,22 @@ final class KernelData {
         }
     }
 
+    /** The norm of the difference, as a share of that of {@code want}, and ten times that for the worst element. */
+    static void assertNear(float[] want, float[] got, double tolerance) {
+        double norm = 0;
+        double difference = 0;
+        double worst = 0;
+        for (int i = 0; i < want.length; i++) {
+            double d = Math.abs((double) got[i] - want[i]);
+            norm += (double) want[i] * want[i];
+            difference += d * d;
+            worst = Double.isNaN(d) ? d : Math.max(worst, d);
+        }
+        double error = Math.sqrt(difference / norm);
+        double worstError = worst / Math.sqrt(norm / want.length);
+        assertTrue(error <= tolerance && worstError <= 10 * tolerance, () -> "error " + error + ", of the worst element " + worstError + ", allowed " + tolerance);
+    }
+
     static Tensor copy(Tensor t) {
         Tensor copy = Tensor.allocate(Arena.ofAuto(), t.dtype(), t.shape());
         MemorySegment.copy(t.data(), 0, copy.data(), 0, t.bytes());
@@ -122,14 +138,13 @@ final class KernelData {
             Tensor a = normal(rank, in);
             factors.add(new LoraRows.Factor(a, normal(out, rank), rank, 0.03f));
         }
-        Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) factors.size() * LoraRows.ENTRY_BYTES);
         Tensor slots = Tensor.allocate(Arena.ofAuto(), DType.I32, n, 2);
         for (int i = 0; i < n; i++) {
             int kind = i * 7 / n; // runs of rows, then single ones
             slots.setInt(2L * i, kind == 0 ? -1 : kind < 4 ? kind % 3 : i % 3);
             slots.setInt(2L * i + 1, i % 5 == 0 ? 1 : -1);
         }
-        return new LoraRows(factors, table, slots, normal(n, 2), headDim);
+        return new LoraRows(factors, table(factors), slots, normal(n, 2), headDim);
     }
 
     /** Those of some rows; null for null. */

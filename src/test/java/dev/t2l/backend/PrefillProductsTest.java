@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -80,22 +79,6 @@ class PrefillProductsTest {
         return sum.toFloats();
     }
 
-    /** The norm of the difference, as a share of that of {@code want}, and ten times that for the worst element. */
-    private static void assertNear(float[] want, float[] got, double tolerance) {
-        double norm = 0;
-        double difference = 0;
-        double worst = 0;
-        for (int i = 0; i < want.length; i++) {
-            double d = Math.abs((double) got[i] - want[i]);
-            norm += (double) want[i] * want[i];
-            difference += d * d;
-            worst = Double.isNaN(d) ? d : Math.max(worst, d);
-        }
-        double error = Math.sqrt(difference / norm);
-        double worstError = worst / Math.sqrt(norm / want.length);
-        assertTrue(error <= tolerance && worstError <= 10 * tolerance, () -> "error " + error + ", of the worst element " + worstError + ", allowed " + tolerance);
-    }
-
     /** Rounding x to bf16 costs 2^-9 of a term at most, a third of which remains of many; our tiles' x has 16 bits. */
     private static double tolerance(DType type, boolean rounded) {
         return rounded ? 4e-3 : type == DType.F32 ? 2e-6 : 2e-5;
@@ -120,11 +103,11 @@ class PrefillProductsTest {
                     LoraRows onGate = data.adapters(n, in, WIDE, 0);
                     LoraRows onDown = data.adapters(n, WIDE, in, 0);
                     try (Backend java = new JavaBackend(); Backend cuda = Target.CUDA_PREFILLING.open(1)) {
-                        assertNear(attention(java, l, x, null, null), attention(cuda, l, x, null, null), tolerance);
-                        assertNear(attention(java, l, x, onQ, onV), attention(cuda, l, x, onQ, onV), tolerance);
-                        assertNear(mlp(java, l, x, null, null), mlp(cuda, l, x, null, null), tolerance);
-                        assertNear(mlp(java, l, x, onGate, onDown), mlp(cuda, l, x, onGate, onDown), tolerance);
-                        assertNear(residual(java, l, x, wide, onDown), residual(cuda, l, x, wide, onDown), tolerance);
+                        KernelData.assertNear(attention(java, l, x, null, null), attention(cuda, l, x, null, null), tolerance);
+                        KernelData.assertNear(attention(java, l, x, onQ, onV), attention(cuda, l, x, onQ, onV), tolerance);
+                        KernelData.assertNear(mlp(java, l, x, null, null), mlp(cuda, l, x, null, null), tolerance);
+                        KernelData.assertNear(mlp(java, l, x, onGate, onDown), mlp(cuda, l, x, onGate, onDown), tolerance);
+                        KernelData.assertNear(residual(java, l, x, wide, onDown), residual(cuda, l, x, wide, onDown), tolerance);
                     }
                 }
             }
@@ -177,7 +160,7 @@ class PrefillProductsTest {
         float[] own = product(x, w);
         System.setProperty("t2l.cuda.gemm", "cublaslt");
         float[] library = product(x, w);
-        assertNear(own, library, 4e-3);
+        KernelData.assertNear(own, library, 4e-3);
         assertFalse(Arrays.equals(own, library), "activations were not rounded");
     }
 
@@ -189,7 +172,7 @@ class PrefillProductsTest {
         float[] library = product(x, w);
         System.setProperty("t2l.cuda.gemm", "own");
         float[] own = product(x, w);
-        assertNear(own, library, 4e-3);
+        KernelData.assertNear(own, library, 4e-3);
         assertFalse(Arrays.equals(own, library), "activations were not rounded");
         try (Backend cuda = Target.CUDA.open(1)) {
             Tensor y = KernelData.zeros(33, 64);

@@ -4,6 +4,7 @@ module dev.t2l {
     requires ai.djl.tokenizers;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;
+    requires java.desktop; // charts are drawn by it
     requires java.logging;
     requires java.net.http;
     requires jcuda;
@@ -12,6 +13,7 @@ module dev.t2l {
     requires me.tongfei.progressbar;
     requires org.slf4j; // the tokenizers, an automatic module, use it and cannot say so
     requires org.yaml.snakeyaml;
+    requires xchart;
 
     exports dev.t2l;
     exports dev.t2l.backend;

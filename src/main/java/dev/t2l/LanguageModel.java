@@ -9,9 +9,11 @@ import dev.t2l.model.DecoderConfig;
 import dev.t2l.model.DecoderFile;
 import dev.t2l.model.MergedWeights;
 import dev.t2l.ops.LoraBatch;
+import dev.t2l.text.ChatTemplate;
 import dev.t2l.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -192,8 +194,16 @@ public final class LanguageModel implements AutoCloseable {
         return text.encode(chat);
     }
 
-    Decoder decoder() {
+    /** The model itself, as training uses it; borrowed, valid until this is closed. */
+    public Decoder decoder() {
         return version.decoder();
+    }
+
+    /** How conversations are written, if the model says so. */
+    public Optional<ChatTemplate> chatTemplate() {
+        try (var _ = new Use(List.of(gate))) {
+            return text.template();
+        }
     }
 
     Gate gate() {

@@ -57,6 +57,10 @@ final class ModelText {
         return loaded().tokenizer();
     }
 
+    Optional<ChatTemplate> template() {
+        return loaded().template();
+    }
+
     /** Tokens that end a generation. */
     Set<Integer> endIds() {
         return tokenizer().endOfGenerationIds();

@@ -93,6 +93,11 @@ public final class TextEncoder implements AutoCloseable {
         });
     }
 
+    /** A language model as encoder, by its last token, as Text-to-LoRA does without {@code emb_model}. It is borrowed. */
+    public static TextEncoder of(LanguageModel base) {
+        return lastToken(base.decoder(), base.tokenizer(), base.gate());
+    }
+
     /**
      * The base language model as encoder, as Text-to-LoRA does without {@code emb_model}. Borrows both.
      *

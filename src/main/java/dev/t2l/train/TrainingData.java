@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -54,7 +55,7 @@ public final class TrainingData {
         if (ofSuite.isEmpty()) {
             throw new IllegalArgumentException("there is no task" + data.suite().map(s -> " of suite '" + s + "'").orElse("") + " among the " + all.size() + " of the data");
         }
-        Map<String, Unread> byName = new java.util.HashMap<>();
+        Map<String, Unread> byName = new HashMap<>();
         for (Unread task : ofSuite) {
             if (byName.put(task.task().name(), task) != null) {
                 throw task.where().problem("the task '" + task.task().name() + "' is there twice");
@@ -115,7 +116,7 @@ public final class TrainingData {
     }
 
     private static Map<String, Integer> prefixed(Map<String, Integer> lines) {
-        Map<String, Integer> prefixed = new java.util.HashMap<>();
+        Map<String, Integer> prefixed = new HashMap<>();
         lines.forEach((path, line) -> prefixed.put("tasks" + path, line));
         return prefixed;
     }

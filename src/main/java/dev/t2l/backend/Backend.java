@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /**
  * The list of kernels, and memory.
@@ -151,6 +152,11 @@ public interface Backend extends AutoCloseable {
     /** Rows of a pass of prefill that make good use of this backend; a longer prompt is read in several. */
     default int passRows() {
         return 256;
+    }
+
+    /** Bytes of the device's memory that are taken, by whomever; empty where memory is the host's. */
+    default OptionalLong memoryInUse() {
+        return OptionalLong.empty();
     }
 
     /** Bytes of memory that a model may keep for its next requests. */

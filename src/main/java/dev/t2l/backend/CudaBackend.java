@@ -5,6 +5,7 @@ import dev.t2l.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /**
  * The kernels of {@code cuda/} on an NVIDIA GPU of compute capability 8.0 or newer: activations and sums in f32, weights in their
@@ -102,6 +103,11 @@ public final class CudaBackend implements Backend {
     @Override
     public String description() {
         return "cuda (" + shared.device + ")";
+    }
+
+    @Override
+    public OptionalLong memoryInUse() {
+        return OptionalLong.of(shared.device.memory() - shared.device.free());
     }
 
     @Override

@@ -49,6 +49,8 @@ public final class Main implements Runnable {
                 .addSubcommand(new Adapt())
                 .addSubcommand(new Run())
                 .addSubcommand(new Embed())
+                .addSubcommand(new Train())
+                .addSubcommand(new Plot())
                 .addSubcommand(new Merge())
                 .addSubcommand(new Export())
                 .addSubcommand(new Inspect())

@@ -2,6 +2,7 @@ package dev.t2l.train;
 
 import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.io.FormatException;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Projection;
 import dev.t2l.train.TrainingConfig.Adapter;
 import dev.t2l.train.TrainingConfig.Batch;
@@ -11,6 +12,7 @@ import dev.t2l.train.TrainingConfig.Kind;
 import dev.t2l.train.TrainingConfig.Models;
 import dev.t2l.train.TrainingConfig.Network;
 import dev.t2l.train.TrainingConfig.Optimisation;
+import dev.t2l.train.TrainingConfig.Precision;
 import dev.t2l.train.TrainingConfig.Reconstructing;
 import dev.t2l.train.TrainingConfig.Regularising;
 import dev.t2l.train.TrainingConfig.Run;
@@ -87,13 +89,14 @@ final class ConfigReader {
         Adapter adapter = adapter(root.section("adapter"));
         Network network = network(root.section("network"));
         Batch batch = batch(root.section("batch"));
+        Precision precision = precision(root.section("precision"));
         Budget budget = budget();
         Optimisation optimiser = optimiser(root.section("optimiser"));
         Regularising regularisation = regularisation(root.section("regularisation"));
         Reconstructing reconstruction = reconstruction(root.section("reconstruction"));
         Run run = run(root.section("validation"), root.section("checkpoint"));
         root.done();
-        return new TrainingConfig(kind, seed, models, data, text, adapter, network, batch, budget, optimiser, regularisation, reconstruction, run, root.resolved());
+        return new TrainingConfig(kind, seed, models, data, text, adapter, network, batch, precision, budget, optimiser, regularisation, reconstruction, run, root.resolved());
     }
 
     private String required(String key, String what) {
@@ -147,6 +150,15 @@ final class ConfigReader {
                 at.integer("tokens", 0, 0));
         at.done();
         return batch;
+    }
+
+    /** Types in which activations are kept. */
+    private enum Kept { F32, BF16 }
+
+    private static Precision precision(Section at) {
+        var precision = new Precision(DType.valueOf(at.choice("activations", Kept.F32).name()), at.flag("autocast", false));
+        at.done();
+        return precision;
     }
 
     private Budget budget() {

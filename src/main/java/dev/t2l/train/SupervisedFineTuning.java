@@ -55,6 +55,11 @@ public final class SupervisedFineTuning implements AutoCloseable {
         this.scratch = new TensorTable().add("penalty", DType.F32, 1).add("zeros", DType.F32, layers * config.lora().rank() * widest).carve(backend::allocate);
     }
 
+    /** A whole run, from models and data to the trained folder, in a few lines. */
+    public static TrainingBuilder builder() {
+        return new TrainingBuilder(TrainingConfig.Kind.SFT);
+    }
+
     /**
      * One step of the optimiser.
      *

@@ -14,7 +14,6 @@ import java.util.SplittableRandom;
 public final class TaskSampler {
     private final List<Size> tasks;
     private final Batch batch;
-    private final boolean lastSmaller;
     private final long seed;
 
     /** How many there are of a task. */
@@ -25,21 +24,16 @@ public final class TaskSampler {
     public record Draw(int task, int example, int description) {
     }
 
-    /**
-     * @param lastSmaller whether an epoch's last batch has what is left over (reconstruction), or that is dropped (fine-tuning). Fewer tasks
-     *                    than a batch wants are one batch in both
-     */
-    public TaskSampler(List<Size> tasks, Batch batch, boolean lastSmaller, long seed) {
+    /** An epoch's tasks that fill no batch are dropped; fewer tasks than a batch wants are one batch. */
+    public TaskSampler(List<Size> tasks, Batch batch, long seed) {
         this.tasks = List.copyOf(tasks);
         this.batch = batch;
-        this.lastSmaller = lastSmaller;
         this.seed = seed;
     }
 
     /** Steps of an epoch: of a permutation of the tasks, or of as many draws. */
     public long stepsPerEpoch() {
-        int n = tasks.size();
-        return Math.max(1, lastSmaller ? (n + batch.tasks() - 1) / batch.tasks() : n / batch.tasks());
+        return Math.max(1, tasks.size() / batch.tasks());
     }
 
     /** The tasks of step t, from 0. */
@@ -75,27 +69,5 @@ public final class TaskSampler {
             }
         }
         return draws;
-    }
-
-    /** Descriptions for step t, from 0, by task of {@link #tasks}: without replacement, fewer where a task has fewer. */
-    public List<int[]> descriptions(long t) {
-        var random = new SplittableRandom(Purpose.SAMPLES.seed(seed, t));
-        List<int[]> all = new ArrayList<>();
-        for (int task : tasks(t)) {
-            int n = tasks.get(task).descriptions();
-            int[] order = new int[n];
-            for (int i = 0; i < n; i++) {
-                order[i] = i;
-            }
-            int wanted = Math.min(batch.descriptions(), n);
-            for (int i = 0; i < wanted; i++) {
-                int j = random.nextInt(i, n);
-                int chosen = order[j];
-                order[j] = order[i];
-                order[i] = chosen;
-            }
-            all.add(Arrays.copyOf(order, wanted));
-        }
-        return all;
     }
 }

@@ -2,6 +2,7 @@ package dev.t2l.train;
 
 import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.io.FormatException;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Projection;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,7 +20,7 @@ import java.util.OptionalInt;
  * @param models   {@code base}, {@code encoder}
  * @param resolved every key with its value, defaults included: what a run's folder keeps as config.yaml
  */
-public record TrainingConfig(Kind kind, long seed, Models models, Data data, Text text, Adapter adapter, Network network, Batch batch, Budget budget,
+public record TrainingConfig(Kind kind, long seed, Models models, Data data, Text text, Adapter adapter, Network network, Batch batch, Precision precision, Budget budget,
         Optimisation optimiser, Regularising regularisation, Reconstructing reconstruction, Run run, Map<String, Object> resolved) {
 
     /** What is trained. */
@@ -118,6 +119,13 @@ public record TrainingConfig(Kind kind, long seed, Models models, Data data, Tex
     public record Batch(int tasks, int points, int descriptions, Sampling sampling, int tokens) {
     }
 
+    /**
+     * @param activations type in which the base's activations wait for the backward pass: f32, or bf16 for half the memory; default f32
+     * @param autocast    products with bf16 weights may round their inputs to bf16, on GPUs; default false
+     */
+    public record Precision(DType activations, boolean autocast) {
+    }
+
     /** How long, by one of the three; {@code epochs} counts permutations of the tasks, {@code steps_per_task} is multiplied by their number. */
     public record Budget(OptionalInt steps, OptionalInt epochs, OptionalInt stepsPerTask) {
         /** @param perEpoch steps of an epoch */
@@ -134,7 +142,7 @@ public record TrainingConfig(Kind kind, long seed, Models models, Data data, Tex
      *
      * @param rate        {@code rate}: its peak; default 2.5e-5 (reconstruction 1e-3)
      * @param weightDecay default 0.01 (reconstruction 0.001)
-     * @param clip        of the gradient's norm; default 1
+     * @param clip        of the gradient's norm; default 1; 0 for none
      * @param warmup      share of the steps; default 0.2 (reconstruction 0.1)
      */
     public record Optimisation(double rate, double weightDecay, double clip, double warmup, double beta1, double beta2, double eps) {

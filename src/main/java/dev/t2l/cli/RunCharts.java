@@ -1,0 +1,123 @@
+package dev.t2l.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.t2l.io.AtomicFile;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import javax.imageio.ImageIO;
+import org.knowm.xchart.VectorGraphicsEncoder;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.internal.chartpart.IChart;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/** Three charts, one above the other, as one picture: loss, learning rate, gradient norm. */
+final class RunCharts {
+    private static final int WIDTH = 900;
+    private static final int HEIGHT = 320;
+
+    private RunCharts() {
+    }
+
+    /** Points of one quantity. */
+    record Series(List<Double> steps, List<Double> values) {
+        static Series of(List<JsonNode> lines, String field) {
+            var series = new Series(new ArrayList<>(), new ArrayList<>());
+            for (JsonNode line : lines) {
+                if (line.path(field).isNumber() && line.path("step").isNumber()) {
+                    series.steps.add(line.get("step").doubleValue());
+                    series.values.add(line.get(field).doubleValue());
+                }
+            }
+            return series;
+        }
+    }
+
+    /** What is drawn of a run. */
+    record Run(Series loss, Series validation, Series rate, Series norm) {
+        static Run of(List<JsonNode> lines) {
+            return new Run(Series.of(lines, "loss"), Series.of(lines, "validation_loss"), Series.of(lines, "rate"), Series.of(lines, "gradient_norm"));
+        }
+    }
+
+    /**
+     * Draws without a display.
+     *
+     * @param file a .png file, else SVG is written
+     * @throws IllegalArgumentException if there is nothing to draw
+     */
+    static void draw(Map<String, Run> runs, Path file) throws IOException {
+        if (runs.values().stream().allMatch(run -> run.loss().steps().isEmpty())) {
+            throw new IllegalArgumentException("there is no step in the metrics");
+        }
+        System.setProperty("java.awt.headless", "true");
+        XYChart loss = chart("loss");
+        XYChart rate = chart("learning rate");
+        XYChart norm = chart("gradient norm");
+        runs.forEach((name, run) -> {
+            add(loss, name, run.loss());
+            add(loss, name + ", validation", run.validation());
+            add(rate, name, run.rate());
+            add(norm, name, run.norm());
+        });
+        var picture = new Stack(List.of(loss, rate, norm));
+        var bytes = new ByteArrayOutputStream();
+        if (file.toString().endsWith(".png")) {
+            var image = new BufferedImage(picture.getWidth(), picture.getHeight(), BufferedImage.TYPE_INT_RGB);
+            Graphics2D graphics = image.createGraphics();
+            picture.paint(graphics, picture.getWidth(), picture.getHeight());
+            graphics.dispose();
+            ImageIO.write(image, "png", bytes);
+        } else {
+            VectorGraphicsEncoder.saveVectorGraphic(picture, bytes, VectorGraphicsEncoder.VectorGraphicsFormat.SVG);
+        }
+        AtomicFile.write(file, bytes.toByteArray());
+    }
+
+    private static XYChart chart(String what) {
+        XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title(what).xAxisTitle("step").build();
+        chart.getStyler().setDefaultSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Line);
+        return chart;
+    }
+
+    private static void add(XYChart chart, String name, Series series) {
+        if (!series.steps().isEmpty()) {
+            chart.addSeries(name, series.steps(), series.values()).setMarker(SeriesMarkers.NONE);
+        }
+    }
+
+    /** Charts one above the other. */
+    private record Stack(List<XYChart> charts) implements IChart {
+        @Override
+        public void paint(Graphics2D graphics, int width, int height) {
+            for (int i = 0; i < charts.size(); i++) {
+                Graphics2D part = (Graphics2D) graphics.create();
+                part.translate(0, i * HEIGHT);
+                charts.get(i).paint(part, WIDTH, HEIGHT);
+                part.dispose();
+            }
+        }
+
+        @Override
+        public int getWidth() {
+            return WIDTH;
+        }
+
+        @Override
+        public int getHeight() {
+            return HEIGHT * charts.size();
+        }
+
+        @Override
+        public String getTitle() {
+            return "training";
+        }
+    }
+}

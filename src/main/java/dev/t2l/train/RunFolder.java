@@ -1,0 +1,200 @@
+package dev.t2l.train;
+
+import dev.t2l.io.AtomicFile;
+import dev.t2l.io.FormatException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.yaml.snakeyaml.DumperOptions;
+import org.yaml.snakeyaml.Yaml;
+
+/**
+ * A run on disk: {@code config.yaml}, {@code metrics.jsonl}, {@code checkpoints/step-N}, {@code best} and, when the run has ended,
+ * {@code final}. Open in one process at a time.
+ */
+final class RunFolder implements AutoCloseable {
+    private static final String CONFIG = "config.yaml";
+    /** Keys that may change from one resumption to the next: what is learned does not depend on them. */
+    private static final List<String> FREE = List.of("out", "checkpoint");
+
+    private final Path path;
+    private final FileChannel lock;
+
+    private RunFolder(Path path, FileChannel lock) {
+        this.path = path;
+        this.lock = lock;
+    }
+
+    /**
+     * @param config of the run, every key with its value
+     * @param resume goes on with the run that is there, or begins it if there is none
+     * @throws IllegalArgumentException if there is a run and it is not to be resumed, or it is another one
+     * @throws FormatException if the folder is no run's
+     */
+    static RunFolder open(Path path, Map<String, Object> config, boolean resume) {
+        try {
+            Files.createDirectories(path);
+            RunFolder folder = new RunFolder(path, lock(path));
+            try {
+                folder.prepare(yaml().load(yaml().dump(config)), resume);
+            } catch (RuntimeException | IOException e) {
+                folder.close();
+                throw e;
+            }
+            return folder;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static FileChannel lock(Path path) throws IOException {
+        FileChannel channel = FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        try {
+            if (channel.tryLock() != null) {
+                return channel;
+            }
+        } catch (OverlappingFileLockException _) {
+            // this process has it
+        }
+        channel.close();
+        throw new IllegalStateException(path + " is in use by a run that goes on");
+    }
+
+    private void prepare(Map<String, Object> config, boolean resume) throws IOException {
+        Path file = path.resolve(CONFIG);
+        if (!Files.exists(file)) {
+            try (Stream<Path> list = Files.list(path)) {
+                Optional<Path> foreign = list.filter(p -> !p.getFileName().toString().startsWith(".")).findFirst();
+                if (foreign.isPresent()) {
+                    throw new FormatException(path, "folder", "is not empty and no run's: it has " + foreign.get().getFileName() + " but no " + CONFIG
+                            + "; HINT: choose another out");
+                }
+            }
+            AtomicFile.write(file, yaml(config));
+        } else if (!resume) {
+            throw new IllegalArgumentException(path + " holds a run; HINT: --resume goes on with it, another out begins a new one");
+        } else {
+            requireSame(config, YamlDocument.read(file));
+        }
+        ReplacedFolder.recover(path.resolve("best"));
+        ReplacedFolder.recover(path.resolve("final"));
+        clearCheckpoints();
+    }
+
+    private void requireSame(Map<String, Object> now, YamlDocument then) {
+        if (!(then.root() instanceof Map<?, ?> before)) {
+            throw new FormatException(then.file(), "line 1", "wanted a run's configuration");
+        }
+        var keys = new TreeSet<>(now.keySet());
+        before.keySet().forEach(key -> keys.add(String.valueOf(key)));
+        keys.removeAll(FREE);
+        for (String key : keys) {
+            if (!Objects.equals(now.get(key), before.get(key))) {
+                throw new IllegalArgumentException(path + " holds a run of another configuration: " + key + " was " + before.get(key) + ", is " + now.get(key)
+                        + "; HINT: take it back, or choose another out");
+            }
+        }
+    }
+
+    private static Yaml yaml() {
+        var options = new DumperOptions();
+        options.setDefaultFlowStyle(DumperOptions.FlowStyle.BLOCK);
+        return new Yaml(options);
+    }
+
+    /** A configuration as a file. */
+    static byte[] yaml(Map<String, Object> config) {
+        return yaml().dump(config).getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** Half-written ones go. */
+    private void clearCheckpoints() throws IOException {
+        Path folder = checkpoints();
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        try (Stream<Path> list = Files.list(folder)) {
+            for (Path hidden : list.filter(p -> p.getFileName().toString().startsWith(".")).toList()) {
+                ReplacedFolder.delete(hidden);
+            }
+        }
+    }
+
+    private Path checkpoints() {
+        return path.resolve("checkpoints");
+    }
+
+    Path checkpoint(long steps) {
+        return checkpoints().resolve(String.format("step-%08d", steps));
+    }
+
+    Path best() {
+        return path.resolve("best");
+    }
+
+    Path end() {
+        return path.resolve("final");
+    }
+
+    Path metrics() {
+        return path.resolve(MetricsLog.FILE);
+    }
+
+    /** Checkpoints, the latest last. */
+    private List<Path> all() throws IOException {
+        if (!Files.isDirectory(checkpoints())) {
+            return List.of();
+        }
+        try (Stream<Path> list = Files.list(checkpoints())) {
+            return list.filter(p -> p.getFileName().toString().matches("step-\\d+")).sorted().toList();
+        }
+    }
+
+    /**
+     * The latest checkpoint, checked.
+     *
+     * @throws FormatException if it is damaged
+     */
+    Optional<Checkpoint> latest() {
+        try {
+            List<Path> all = all();
+            return all.isEmpty() ? Optional.empty() : Optional.of(Checkpoint.read(all.getLast()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Deletes all checkpoints but the last few. */
+    void keep(int count) {
+        try {
+            List<Path> all = all();
+            for (Path old : all.subList(0, Math.max(0, all.size() - count))) {
+                Path hidden = old.resolveSibling("." + old.getFileName() + ".old"); // so that no half of it looks like a whole
+                Files.move(old, hidden);
+                ReplacedFolder.delete(hidden);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            lock.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

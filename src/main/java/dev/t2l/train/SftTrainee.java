@@ -1,0 +1,100 @@
+package dev.t2l.train;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.tensor.Tensor;
+import dev.t2l.train.PromptFormat.Tokens;
+import dev.t2l.train.Samples.Held;
+import dev.t2l.train.TaskSampler.Draw;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.OptionalDouble;
+
+/** A hypernetwork that is fine-tuned through the base. */
+final class SftTrainee implements Trainee {
+    private final HyperSetup setup;
+    private final Samples samples;
+    private final Parameters parameters;
+    private final Optimiser optimiser;
+    private final FrozenDecoder base;
+    private final SupervisedFineTuning tuning;
+    private final TaskEmbeddings.Rows rows;
+    private final BaseWork work;
+
+    /** @param base closed with this */
+    SftTrainee(HyperSetup setup, Samples samples, FrozenDecoder base) {
+        TrainingConfig config = setup.settings();
+        Backend backend = base.decoder().backend();
+        this.setup = setup;
+        this.samples = samples;
+        this.base = base;
+        this.work = BaseWork.of(base.decoder().config());
+        this.rows = new TaskEmbeddings.Rows(backend, setup.embeddings().width(), samples.most());
+        this.parameters = new Parameters(backend, setup.trainable());
+        parameters.upload(parameters.values(), setup.start());
+        this.optimiser = new Optimiser(parameters, Settings.optimiser(config));
+        this.tuning = new SupervisedFineTuning(setup.network(), parameters, setup.start(), base, optimiser,
+                new SupervisedFineTuning.Settings(config.network().dropout(), (float) config.regularisation().l2(), Settings.regularisation(config)));
+    }
+
+    @Override
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    @Override
+    public Optimiser optimiser() {
+        return optimiser;
+    }
+
+    @Override
+    public String plan() {
+        var plan = new MemoryPlan().add("frozen base", Settings.bytes(base.decoder())).add(parameters);
+        tuning.plan(samples.most()).forEach(table -> plan.add("hypernetwork's passes", table));
+        long adapters = setup.network().targets().stream().mapToLong(t -> 4L * setup.network().lora().layers() * setup.network().lora().rank() * (t.in() + t.out())).sum();
+        return plan.add("generated adapters and their gradients", 2 * adapters * samples.most())
+                .add("base's activations, at most", base.plan(samples.mostTokens(), samples.mostPredicted(), samples.most(), EnumSet.copyOf(setup.settings().adapter().targets())))
+                .toString();
+    }
+
+    @Override
+    public Step step(long t, double rate) {
+        List<Draw> draws = samples.sampler().draws(t);
+        List<Tokens> tokens = draws.stream().map(samples::tokens).toList();
+        Tensor embeddings = rows.upload(draws.stream().map(d -> setup.embeddings().training().get(d.task()).slice(d.description(), d.description() + 1L)).toList());
+        StepResult result = tuning.step(embeddings, samples.passes(tokens, true), rate, Purpose.STEP.seed(setup.settings().seed(), t));
+        return new Step(result, tokens.stream().mapToLong(s -> s.ids().length).sum(), work.flops(tokens) + setup.flops(draws.size()));
+    }
+
+    @Override
+    public OptionalDouble validate() {
+        double sum = 0;
+        int count = 0;
+        for (List<Held> group : samples.heldOut()) {
+            Tensor embeddings = rows.upload(group.stream().map(this::description).toList());
+            sum += group.size() * tuning.validate(embeddings, samples.passes(group.stream().map(Held::tokens).toList(), true));
+            count += group.size();
+        }
+        return count == 0 ? OptionalDouble.empty() : OptionalDouble.of(sum / count);
+    }
+
+    private Tensor description(Held held) {
+        Tensor all = setup.embeddings().validation().get(held.task());
+        long row = held.number() % all.rows();
+        return all.slice(row, row + 1);
+    }
+
+    @Override
+    public void save(Path folder) {
+        setup.save(folder, parameters);
+    }
+
+    @Override
+    public void close() {
+        tuning.close();
+        optimiser.close();
+        parameters.close();
+        rows.close();
+        base.close();
+    }
+}

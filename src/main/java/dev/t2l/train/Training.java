@@ -1,0 +1,113 @@
+package dev.t2l.train;
+
+import dev.t2l.backend.Backend;
+import dev.t2l.train.TaskSampler.Size;
+import dev.t2l.train.TrainingConfig.Kind;
+import dev.t2l.train.TrainingConfig.Share;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+
+/**
+ * Training as a configuration describes it, from opening models and data to the trained folder. A run's folder holds {@code config.yaml},
+ * {@code metrics.jsonl} ({@link MetricsLog}), {@code checkpoints}, {@code best} and {@code final}: hypernetworks as
+ * {@link dev.t2l.TextToLora} loads them, adapters as PEFT folders. One adapter a task has a run of its own for each, in folders by the tasks'
+ * names.
+ */
+public final class Training {
+    private final TrainingConfig config;
+    private final Backend backend;
+    private final boolean resume;
+    private final TrainingListener listener;
+
+    /**
+     * What a run has made.
+     *
+     * @param trained what was trained, after the last step
+     * @param best    the same at the lowest validation loss, if there was a validation
+     */
+    public record Result(Path trained, Optional<Path> best, long steps) {
+    }
+
+    private Training(TrainingConfig config, Backend backend, boolean resume, TrainingListener listener) {
+        this.config = config;
+        this.backend = backend;
+        this.resume = resume;
+        this.listener = listener;
+    }
+
+    /**
+     * Trains to the end.
+     *
+     * @param resume goes on after the last checkpoint of the run's folder, with the bits that the run would have had on this backend without
+     *               interruption; begins where there is none
+     * @return one result, or, with one adapter a task, one for each
+     * @throws IllegalArgumentException if the folder holds a run that is not to be resumed, or one of another configuration
+     * @throws TrainingException if a loss or gradient is not finite; the last checkpoint stays
+     * @throws dev.t2l.io.FormatException if a file of models, data or checkpoints is not what it should be
+     */
+    public static List<Result> run(TrainingConfig config, Backend backend, boolean resume, TrainingListener listener) {
+        return new Training(config, backend, resume, listener).run();
+    }
+
+    private List<Result> run() {
+        try (var models = new TrainingModels(config, backend)) {
+            List<TrainingTask> tasks = TrainingData.load(config, config.kind() != Kind.RECON);
+            if (config.kind() == Kind.LORA && config.adapter().of() == Share.TASK) {
+                List<Result> results = new ArrayList<>();
+                for (TrainingTask task : tasks) {
+                    listener.note("task " + task.name());
+                    results.add(tuned(models, List.of(task), config.run().out().resolve(task.name())));
+                }
+                return results;
+            }
+            return List.of(tuned(models, tasks, config.run().out()));
+        }
+    }
+
+    private Result tuned(TrainingModels models, List<TrainingTask> tasks, Path out) {
+        try (RunFolder folder = RunFolder.open(out, config.resolved(), resume)) {
+            List<TokenisedTask> tokenised = TokenisedTask.of(tasks, PromptFormat.of(models.base(), config.text()));
+            tell(tokenised);
+            if (config.kind() == Kind.LORA) {
+                Samples samples = samples(tokenised, task -> 1);
+                try (var trainee = new LoraTrainee(config, samples, models.frozen())) {
+                    return run(trainee, samples.sampler(), tasks.size(), folder);
+                }
+            }
+            TaskEmbeddings embeddings = models.embeddings(tasks);
+            Samples samples = samples(tokenised, embeddings::count);
+            HyperSetup setup = HyperSetup.of(config, models.base().config(), tasks, embeddings);
+            try (var trainee = new SftTrainee(setup, samples, models.frozen())) {
+                return run(trainee, samples.sampler(), tasks.size(), folder);
+            }
+        }
+    }
+
+    private Samples samples(List<TokenisedTask> tokenised, IntUnaryOperator descriptions) {
+        List<Size> sizes = IntStream.range(0, tokenised.size()).mapToObj(i -> new Size(tokenised.get(i).examples().size(), descriptions.applyAsInt(i))).toList();
+        return new Samples(tokenised, new TaskSampler(sizes, config.batch(), config.seed()), config.batch());
+    }
+
+    private void tell(List<TokenisedTask> tasks) {
+        long examples = tasks.stream().mapToLong(task -> task.examples().size()).sum();
+        long tokens = tasks.stream().flatMap(task -> task.examples().stream()).mapToLong(example -> example.ids().length).sum();
+        long heldOut = tasks.stream().mapToLong(task -> task.heldOut().size()).sum();
+        listener.note(String.format(Locale.ROOT, "%,d examples of %,d tasks, %,d tokens; %,d held out", examples, tasks.size(), tokens, heldOut));
+        List<TokenisedTask> losing = tasks.stream().filter(task -> task.refused() > 0).toList();
+        if (!losing.isEmpty()) {
+            listener.note(String.format(Locale.ROOT, "left out: %,d examples without a response token after shortening, of %,d tasks, most of '%s'",
+                    losing.stream().mapToLong(TokenisedTask::refused).sum(), losing.size(),
+                    losing.stream().reduce((a, b) -> a.refused() >= b.refused() ? a : b).orElseThrow().name()));
+        }
+    }
+
+    private Result run(Trainee trainee, TaskSampler sampler, int tasks, RunFolder folder) {
+        var schedule = Schedule.ofFraction(config.optimiser().rate(), config.optimiser().warmup(), config.budget().steps(tasks, sampler.stepsPerEpoch()));
+        return new TrainingRun(config, trainee, schedule, backend, listener).run(folder);
+    }
+}

@@ -84,6 +84,9 @@ final class ConfigReader {
     private TrainingConfig config() {
         long seed = root.seed("seed", 42);
         var models = new Models(required("base", "the frozen language model: a folder, a GGUF file or a hub id"), root.text("encoder"));
+        if (kind == Kind.RECON && models.encoder().equals(Optional.of(TrainingConfig.ONE_HOT))) {
+            throw root.problem("encoder", "is one_hot; reconstruction reads descriptions");
+        }
         Data data = data();
         Text text = text(root.section("text"));
         Adapter adapter = adapter(root.section("adapter"));

@@ -10,18 +10,15 @@ import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.hyper.HyperInit;
 import dev.t2l.hyper.HyperParameters;
 import dev.t2l.hyper.HyperParameters.Parameter;
-import dev.t2l.io.AtomicFile;
 import dev.t2l.io.PeftAdapter;
 import dev.t2l.io.PeftConfig;
 import dev.t2l.io.PeftScaling;
 import dev.t2l.io.PeftTargets;
 import dev.t2l.io.SafeTensors;
 import dev.t2l.model.DecoderConfig;
-import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.tensor.LoraWeights.Pair;
 import dev.t2l.tensor.Tensor;
-import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -33,36 +30,25 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * A hypernetwork as a configuration wants it: its shape, its first weights, and how it is saved.
+ * A hypernetwork for fine-tuning as a configuration wants it: its shape, its first weights, and how it is saved.
  *
  * @param start every tensor, on the host
  */
 record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, List<TrainingTask> tasks, TaskEmbeddings embeddings) {
-    /** Of a network of which nothing is known but the tasks. */
-    static final String EMBEDDINGS = "task_embeddings.safetensors";
-
-    /** For a base model; fine-tuning may begin on top of a multi-task LoRA. */
+    /** A network for fine-tuning, perhaps on top of a multi-task LoRA. */
     static HyperSetup of(TrainingConfig settings, DecoderConfig base, List<TrainingTask> tasks, TaskEmbeddings embeddings) {
-        boolean bias = settings.kind() == TrainingConfig.Kind.SFT ? settings.network().offsets().isEmpty() : !settings.reconstruction().zScore();
-        TrainingConfig.Adapter adapter = settings.adapter();
-        List<Target> targets = adapter.targets().stream().map(p -> new Target(p, base.in(p), base.out(p), bias)).toList();
-        return of(settings, new LoraShape(adapter.rank(), adapter.alpha(), adapter.rslora(), base.layers()), targets, tasks, embeddings);
-    }
-
-    static HyperSetup of(TrainingConfig settings, LoraShape shape, List<Target> targets, List<TrainingTask> tasks, TaskEmbeddings embeddings) {
         TrainingConfig.Network wanted = settings.network();
+        TrainingConfig.Adapter adapter = settings.adapter();
         Variant variant = wanted.variant();
         var architecture = new Architecture(variant == Variant.M || variant == Variant.S, variant == Variant.S || variant == Variant.L_BY_RANK, wanted.learnedPositions(),
                 wanted.latent(), wanted.headIn(), embeddings.width());
-        TrainingConfig.Reconstructing recon = settings.reconstruction();
-        var training = settings.kind() == TrainingConfig.Kind.SFT ? HyperConfig.Training.sft()
-                : new HyperConfig.Training(HyperConfig.TrainingTask.RECON, recon.zScore(), recon.factorized(), recon.deltaWScaling());
+        var shape = new LoraShape(adapter.rank(), adapter.alpha(), adapter.rslora(), base.layers());
+        List<Target> targets = adapter.targets().stream().map(p -> new Target(p, base.in(p), base.out(p), wanted.offsets().isEmpty())).toList();
         Optional<String> encoder = settings.models().encoder();
         boolean oneHot = encoder.equals(Optional.of(TrainingConfig.ONE_HOT));
         var origin = new Origin(oneHot ? Optional.empty() : encoder, settings.models().base(), tasks.stream().map(TrainingTask::name).toList(), oneHot);
-        var network = new HyperConfig(architecture, shape, targets, training, origin);
-        Weights start = HyperInit.weights(network, Purpose.INITIALISATION.seed(settings.seed(), 0));
-        var setup = new HyperSetup(settings, network, start, tasks, embeddings);
+        var network = new HyperConfig(architecture, shape, targets, HyperConfig.Training.sft(), origin);
+        var setup = new HyperSetup(settings, network, HyperInit.weights(network, Purpose.INITIALISATION.seed(settings.seed(), 0)), tasks, embeddings);
         wanted.offsets().ifPresent(folder -> setup.offset(Path.of(folder)));
         return setup;
     }
@@ -91,15 +77,8 @@ record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, L
         MemorySegment.copy(from.data(), 0, to.data(), layer * from.bytes(), from.bytes());
     }
 
-    /** What is trained. */
-    TensorTable trainable() {
-        var table = new TensorTable();
-        HyperParameters.of(network).trainable().forEach(p -> table.add(p.name(), DType.F32, p.shape().stream().mapToLong(Long::longValue).toArray()));
-        return table;
-    }
-
     /** Operations of a step's passes through the network, forward and backward: each weight meets each of its rows three times. */
-    double flops(int descriptions) {
+    static double flops(HyperConfig network, int descriptions) {
         double sum = 0;
         for (Parameter p : HyperParameters.of(network).trainable()) {
             double rows = (double) descriptions * network.lora().layers() * (p.name().startsWith("heads.") ? 1 : network.targets().size());
@@ -109,7 +88,7 @@ record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, L
     }
 
     /**
-     * Writes the network as {@link HyperCheckpoint} reads it, the tasks' embeddings ({@value #EMBEDDINGS}, a tensor a task) and the
+     * Writes the network as {@link HyperCheckpoint} reads it, the tasks' embeddings ({@link Reconstruction#EMBEDDINGS}) and the
      * configuration.
      */
     void save(Path folder, Parameters parameters) {
@@ -120,11 +99,27 @@ record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, L
             Map<String, Tensor> trained = parameters.download(parameters.values(), arena);
             Map<String, Tensor> all = new LinkedHashMap<>();
             start.tensors().forEach((name, tensor) -> all.put(name, trained.getOrDefault(name, tensor)));
-            HyperCheckpoint.write(folder, network, new Weights(all, () -> { }), peft, Map.of("seed", settings.seed(), "lr", settings.optimiser().rate()));
+            try (var checkpoint = HyperCheckpoint.of(network, new Weights(all, () -> { }), peft, arguments())) {
+                checkpoint.save(folder);
+            }
         }
         Map<String, Tensor> rows = new LinkedHashMap<>();
         IntStream.range(0, tasks.size()).forEach(i -> rows.put(tasks.get(i).name(), embeddings.training().get(i)));
-        SafeTensors.write(folder.resolve(EMBEDDINGS), rows, Map.of());
-        AtomicFile.write(folder.resolve("config.yaml"), RunFolder.yaml(settings.resolved()));
+        SafeTensors.write(folder.resolve(Reconstruction.EMBEDDINGS), rows, Map.of("format", "pt"));
+        RunFolder.writeConfig(folder, settings.resolved());
+    }
+
+    private Map<String, Object> arguments() {
+        Map<String, Object> arguments = new LinkedHashMap<>();
+        arguments.put("seed", settings.seed());
+        arguments.put("lr", settings.optimiser().rate());
+        arguments.put("weight_decay", settings.optimiser().weightDecay());
+        arguments.put("warmup_frac", settings.optimiser().warmup());
+        arguments.put("label_smoothing", settings.regularisation().smoothing());
+        arguments.put("neftune_noise_alpha", settings.regularisation().neftune());
+        arguments.put("l2_reg_generated_w", settings.regularisation().l2());
+        arguments.put("n_tasks_per_batch", settings.batch().tasks());
+        settings.network().offsets().ifPresent(folder -> arguments.put("mt_lora_path", folder));
+        return arguments;
     }
 }

@@ -73,6 +73,7 @@ final class LoraTrainee implements Trainee {
             LoraWeights adapter = trainer.adapter().moved(matrix -> base.decoder().backend().host(arena, matrix));
             PeftAdapter.write(folder, adapter, PeftConfigs.describing(adapter, config.models().base(), config.adapter().rslora()), DType.F32);
         }
+        RunFolder.writeConfig(folder, config.resolved());
     }
 
     @Override

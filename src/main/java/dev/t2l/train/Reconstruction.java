@@ -17,10 +17,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * Trains a hypernetwork to give a library's adapters from descriptions of their tasks (arXiv 2506.06105, section 3.2).
@@ -172,13 +174,36 @@ public final class Reconstruction implements AutoCloseable {
         return value;
     }
 
+    /**
+     * The loss of other descriptions of the library's tasks, without dropout; nothing is learned from it.
+     *
+     * @param descriptions by task: f32 [n, E] on the host
+     * @return the mean over all of them
+     */
+    public double validate(List<Tensor> descriptions) {
+        double sum = 0;
+        long count = 0;
+        for (int task = 0; task < library.size(); task++) {
+            Tensor rows = descriptions.get(task);
+            int[] tasks = new int[Math.toIntExact(rows.rows())];
+            Arrays.fill(tasks, task);
+            List<Tensor> each = IntStream.range(0, tasks.length).mapToObj(rows::get).toList();
+            sum += tasks.length * loss.lossAndGradient(network.forward(upload(each), 0, 0), network.gradients(), tasks).loss();
+            count += tasks.length;
+        }
+        return sum / count;
+    }
+
     private Tensor upload(Batch batch) {
+        return upload(IntStream.range(0, batch.tasks().length).mapToObj(i -> library.embeddings(batch.tasks()[i]).get(batch.descriptions()[i])).toList());
+    }
+
+    private Tensor upload(List<Tensor> rows) {
         int width = config.architecture().embedding();
-        int n = batch.tasks().length;
+        int n = rows.size();
         Tensor host = Tensor.ofFloats(new float[Math.multiplyExact(n, width)], n, width);
         for (int i = 0; i < n; i++) {
-            Tensor one = library.embeddings(batch.tasks()[i]).get(batch.descriptions()[i]);
-            MemorySegment.copy(one.data(), 0, host.get(i).data(), 0, one.bytes());
+            MemorySegment.copy(rows.get(i).data(), 0, host.get(i).data(), 0, rows.get(i).bytes());
         }
         if (host.bytes() > embeddingsBytes) {
             closeEmbeddings();

@@ -39,6 +39,7 @@ public final class ReconstructionBuilder {
     private Schedule schedule;
     private double weightDecay = 1e-3;
     private double clip = 1;
+    private Optimiser.Settings optimiser;
     private float dropout = 0.05f;
     private long seed = 42;
 
@@ -146,6 +147,12 @@ public final class ReconstructionBuilder {
         return this;
     }
 
+    /** All of AdamW's numbers, in place of weight decay and clipping alone. */
+    public ReconstructionBuilder optimiser(Optimiser.Settings settings) {
+        this.optimiser = settings;
+        return this;
+    }
+
     /** In the hypernetwork; 0.05 unless said. */
     public ReconstructionBuilder dropout(double p) {
         this.dropout = (float) p;
@@ -170,7 +177,7 @@ public final class ReconstructionBuilder {
         List<Integer> descriptions = IntStream.range(0, library.size()).mapToObj(i -> Math.toIntExact(library.embeddings(i).rows())).toList();
         var sampler = new ReconstructionSampler(descriptions, tasksPerBatch, embeddingsPerTask, seed);
         Schedule rates = schedule != null ? schedule : Schedule.ofFraction(rate, warmUp, Math.multiplyExact(epochs, sampler.stepsPerEpoch()));
-        var settings = new Reconstruction.Settings(loss, dropout, Optimiser.Settings.of(weightDecay, clip), seed);
+        var settings = new Reconstruction.Settings(loss, dropout, optimiser != null ? optimiser : Optimiser.Settings.of(weightDecay, clip), seed);
         return new Reconstruction(config, weights, library, settings, rates, sampler, backend);
     }
 

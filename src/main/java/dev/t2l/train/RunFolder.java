@@ -81,7 +81,7 @@ final class RunFolder implements AutoCloseable {
                             + "; HINT: choose another out");
                 }
             }
-            AtomicFile.write(file, yaml(config));
+            writeConfig(path, config);
         } else if (!resume) {
             throw new IllegalArgumentException(path + " holds a run; HINT: --resume goes on with it, another out begins a new one");
         } else {
@@ -113,9 +113,9 @@ final class RunFolder implements AutoCloseable {
         return new Yaml(options);
     }
 
-    /** A configuration as a file. */
-    static byte[] yaml(Map<String, Object> config) {
-        return yaml().dump(config).getBytes(StandardCharsets.UTF_8);
+    /** Says in a folder how what is in it was made. */
+    static void writeConfig(Path folder, Map<String, Object> config) {
+        AtomicFile.write(folder.resolve(CONFIG), yaml().dump(config).getBytes(StandardCharsets.UTF_8));
     }
 
     /** Half-written ones go. */

@@ -1,6 +1,7 @@
 package dev.t2l.train;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.hyper.HyperParameters;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.train.PromptFormat.Tokens;
 import dev.t2l.train.Samples.Held;
@@ -30,7 +31,7 @@ final class SftTrainee implements Trainee {
         this.base = base;
         this.work = BaseWork.of(base.decoder().config());
         this.rows = new TaskEmbeddings.Rows(backend, setup.embeddings().width(), samples.most());
-        this.parameters = new Parameters(backend, setup.trainable());
+        this.parameters = new Parameters(backend, HyperParameters.of(setup.network()).trainableTable());
         parameters.upload(parameters.values(), setup.start());
         this.optimiser = new Optimiser(parameters, Settings.optimiser(config));
         this.tuning = new SupervisedFineTuning(setup.network(), parameters, setup.start(), base, optimiser,
@@ -63,7 +64,7 @@ final class SftTrainee implements Trainee {
         List<Tokens> tokens = draws.stream().map(samples::tokens).toList();
         Tensor embeddings = rows.upload(draws.stream().map(d -> setup.embeddings().training().get(d.task()).slice(d.description(), d.description() + 1L)).toList());
         StepResult result = tuning.step(embeddings, samples.passes(tokens, true), rate, Purpose.STEP.seed(setup.settings().seed(), t));
-        return new Step(result, tokens.stream().mapToLong(s -> s.ids().length).sum(), work.flops(tokens) + setup.flops(draws.size()));
+        return new Step(result, tokens.stream().mapToLong(s -> s.ids().length).sum(), work.flops(tokens) + HyperSetup.flops(setup.network(), draws.size()));
     }
 
     @Override

@@ -1,9 +1,12 @@
 package dev.t2l.train;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.io.FormatException;
+import dev.t2l.io.PeftAdapter;
 import dev.t2l.train.TaskSampler.Size;
 import dev.t2l.train.TrainingConfig.Kind;
 import dev.t2l.train.TrainingConfig.Share;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +68,7 @@ public final class Training {
                 }
                 return results;
             }
-            return List.of(tuned(models, tasks, config.run().out()));
+            return List.of(config.kind() == Kind.RECON ? reconstructed(models, tasks) : tuned(models, tasks, config.run().out()));
         }
     }
 
@@ -88,6 +91,32 @@ public final class Training {
         }
     }
 
+    private Result reconstructed(TrainingModels models, List<TrainingTask> tasks) {
+        try (RunFolder folder = RunFolder.open(config.run().out(), config.resolved(), resume)) {
+            Path oracles = Path.of(config.reconstruction().oracles().orElseThrow());
+            for (TrainingTask task : tasks) {
+                if (!Files.isDirectory(oracles.resolve(task.name()))) {
+                    throw new FormatException(oracles, "folder", "has no adapter of the task '" + task.name() + "'; HINT: t2l train lora with adapter.of: task makes them, or choose tasks");
+                }
+            }
+            TaskEmbeddings embeddings = models.embeddings(tasks);
+            var library = new OracleLibrary(IntStream.range(0, tasks.size())
+                    .mapToObj(i -> new Oracle(tasks.get(i).name(), PeftAdapter.read(oracle(oracles, tasks.get(i))), embeddings.training().get(i))).toList());
+            listener.note(library.size() + " adapters");
+            long perEpoch = Math.ceilDiv(tasks.size(), config.batch().tasks());
+            Schedule schedule = schedule(tasks.size(), perEpoch);
+            try (var trainee = new ReconTrainee(config, library, embeddings, schedule, backend)) {
+                return new TrainingRun(config, trainee, schedule, backend, listener).run(folder);
+            }
+        }
+    }
+
+    /** A PEFT folder, or the folder of a run that made one. */
+    private static Path oracle(Path oracles, TrainingTask task) {
+        Path run = oracles.resolve(task.name()).resolve("final");
+        return Files.isDirectory(run) ? run : oracles.resolve(task.name());
+    }
+
     private Samples samples(List<TokenisedTask> tokenised, IntUnaryOperator descriptions) {
         List<Size> sizes = IntStream.range(0, tokenised.size()).mapToObj(i -> new Size(tokenised.get(i).examples().size(), descriptions.applyAsInt(i))).toList();
         return new Samples(tokenised, new TaskSampler(sizes, config.batch(), config.seed()), config.batch());
@@ -107,7 +136,10 @@ public final class Training {
     }
 
     private Result run(Trainee trainee, TaskSampler sampler, int tasks, RunFolder folder) {
-        var schedule = Schedule.ofFraction(config.optimiser().rate(), config.optimiser().warmup(), config.budget().steps(tasks, sampler.stepsPerEpoch()));
-        return new TrainingRun(config, trainee, schedule, backend, listener).run(folder);
+        return new TrainingRun(config, trainee, schedule(tasks, sampler.stepsPerEpoch()), backend, listener).run(folder);
+    }
+
+    private Schedule schedule(int tasks, long stepsPerEpoch) {
+        return Schedule.ofFraction(config.optimiser().rate(), config.optimiser().warmup(), config.budget().steps(tasks, stepsPerEpoch));
     }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.t2l.io.FormatException;
 import java.io.BufferedInputStream;
@@ -27,7 +28,8 @@ import java.util.zip.GZIPInputStream;
  * @param line of the file, from 1, where the object begins
  */
 record JsonRecords(Path file, int line, JsonNode object) {
-    private static final JsonMapper JSON = JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final ObjectReader LINE = JSON.reader(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     /** @throws FormatException naming file and line */
     static List<JsonRecords> read(Path file) {
@@ -60,7 +62,7 @@ record JsonRecords(Path file, int line, JsonNode object) {
         try {
             for (String line = reader.readLine(); line != null; line = reader.readLine(), number++) {
                 if (!line.isBlank()) {
-                    records.add(object(file, number, JSON.readTree(line)));
+                    records.add(object(file, number, LINE.readTree(line)));
                 }
             }
         } catch (JsonProcessingException e) {

@@ -6,7 +6,7 @@ import dev.t2l.io.PeftConfigs;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import dev.t2l.train.PromptFormat.Tokens;
-import dev.t2l.train.Samples.Held;
+import dev.t2l.train.SampleSource.Held;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -16,13 +16,13 @@ import java.util.OptionalDouble;
 /** An adapter, trained on samples of one task or of many. */
 final class LoraTrainee implements Trainee {
     private final TrainingConfig config;
-    private final Samples samples;
+    private final SampleSource samples;
     private final FrozenDecoder base;
     private final LoraTrainer trainer;
     private final BaseWork work;
 
     /** @param base closed with this */
-    LoraTrainee(TrainingConfig config, Samples samples, FrozenDecoder base) {
+    LoraTrainee(TrainingConfig config, SampleSource samples, FrozenDecoder base) {
         this.config = config;
         this.samples = samples;
         this.base = base;

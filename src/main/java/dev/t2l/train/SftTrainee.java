@@ -4,7 +4,7 @@ import dev.t2l.backend.Backend;
 import dev.t2l.hyper.HyperParameters;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.train.PromptFormat.Tokens;
-import dev.t2l.train.Samples.Held;
+import dev.t2l.train.SampleSource.Held;
 import dev.t2l.train.TaskSampler.Draw;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -14,7 +14,7 @@ import java.util.OptionalDouble;
 /** A hypernetwork that is fine-tuned through the base. */
 final class SftTrainee implements Trainee {
     private final HyperSetup setup;
-    private final Samples samples;
+    private final SampleSource samples;
     private final Parameters parameters;
     private final Optimiser optimiser;
     private final FrozenDecoder base;
@@ -23,7 +23,7 @@ final class SftTrainee implements Trainee {
     private final BaseWork work;
 
     /** @param base closed with this */
-    SftTrainee(HyperSetup setup, Samples samples, FrozenDecoder base) {
+    SftTrainee(HyperSetup setup, SampleSource samples, FrozenDecoder base) {
         TrainingConfig config = setup.settings();
         Backend backend = base.decoder().backend();
         this.setup = setup;

@@ -77,13 +77,13 @@ public final class Training {
             List<TokenisedTask> tokenised = TokenisedTask.of(tasks, PromptFormat.of(models.base(), config.text()));
             tell(tokenised);
             if (config.kind() == Kind.LORA) {
-                Samples samples = samples(tokenised, task -> 1);
+                SampleSource samples = samples(tokenised, task -> 1);
                 try (var trainee = new LoraTrainee(config, samples, models.frozen())) {
                     return run(trainee, samples.sampler(), tasks.size(), folder);
                 }
             }
             TaskEmbeddings embeddings = models.embeddings(tasks);
-            Samples samples = samples(tokenised, embeddings::count);
+            SampleSource samples = samples(tokenised, embeddings::count);
             HyperSetup setup = HyperSetup.of(config, models.base().config(), tasks, embeddings);
             try (var trainee = new SftTrainee(setup, samples, models.frozen())) {
                 return run(trainee, samples.sampler(), tasks.size(), folder);
@@ -117,9 +117,9 @@ public final class Training {
         return Files.isDirectory(run) ? run : oracles.resolve(task.name());
     }
 
-    private Samples samples(List<TokenisedTask> tokenised, IntUnaryOperator descriptions) {
+    private SampleSource samples(List<TokenisedTask> tokenised, IntUnaryOperator descriptions) {
         List<Size> sizes = IntStream.range(0, tokenised.size()).mapToObj(i -> new Size(tokenised.get(i).examples().size(), descriptions.applyAsInt(i))).toList();
-        return new Samples(tokenised, new TaskSampler(sizes, config.batch(), config.seed()), config.batch());
+        return new SampleSource(tokenised, new TaskSampler(sizes, config.batch(), config.seed()), config.batch());
     }
 
     private void tell(List<TokenisedTask> tasks) {

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The samples of a run: which ones a step learns from, and which ones are validated on. */
-final class Samples {
+final class SampleSource {
     private final List<TokenisedTask> tasks;
     private final TaskSampler sampler;
     private final TrainingConfig.Batch batch;
@@ -19,7 +19,7 @@ final class Samples {
     record Held(int task, int number, Tokens tokens) {
     }
 
-    Samples(List<TokenisedTask> tasks, TaskSampler sampler, TrainingConfig.Batch batch) {
+    SampleSource(List<TokenisedTask> tasks, TaskSampler sampler, TrainingConfig.Batch batch) {
         this.tasks = tasks;
         this.sampler = sampler;
         this.batch = batch;
@@ -29,7 +29,7 @@ final class Samples {
         return sampler;
     }
 
-    /** Samples of a step at most. */
+    /** SampleSource of a step at most. */
     int most() {
         return batch.tasks() * batch.points();
     }

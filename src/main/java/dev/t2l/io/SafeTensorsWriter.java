@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** Lays tensors out and writes them as one safetensors file. */
 final class SafeTensorsWriter {
@@ -27,7 +28,7 @@ final class SafeTensorsWriter {
 
     SafeTensorsWriter(Map<String, Tensor> tensors, Map<String, String> metadata) {
         this.tensors = tensors;
-        this.metadata = metadata;
+        this.metadata = new TreeMap<>(metadata); // so that the same tensors are the same bytes
         tensors.forEach(SafeTensorsWriter::check);
         List<Map.Entry<String, Tensor>> sorted = new ArrayList<>(tensors.entrySet());
         sorted.sort(Comparator.comparingInt(e -> -e.getValue().dtype().blockBytes()));

@@ -28,10 +28,10 @@ class KillAndResumeTest {
     @TempDir
     Path folder;
 
-    private static Process start(Path data, Path out, Path err) throws IOException {
+    private Process start(Path out, Path err) throws IOException {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         return new ProcessBuilder(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "--enable-native-access=ALL-UNNAMED", "-cp",
-                System.getProperty("java.class.path"), KilledRun.class.getName(), data.toString(), out.toString()).redirectError(err.toFile()).start();
+                System.getProperty("java.class.path"), KilledRun.class.getName(), folder.toString(), out.toString()).redirectError(err.toFile()).start();
     }
 
     /** Lets it take so many steps, then kills it at a moment of the next one; false if it ended before. */
@@ -50,18 +50,19 @@ class KillAndResumeTest {
 
     @Test
     void endsWithTheSameBits() throws Exception {
-        Path data = TinyTasks.write(folder.resolve("data"));
+        TinyTasks.write(folder.resolve("data"));
+        KilledRun.writeBase(folder.resolve("base"));
         Path err = folder.resolve("err");
         var random = new SplittableRandom(20);
         for (int i = 0; i < KILLS; i++) {
-            Process process = start(data, folder.resolve("killed"), err);
+            Process process = start(folder.resolve("killed"), err);
             assertTrue(kill(process, random.nextInt(1, MOST_STEPS), random.nextLong(10_000_000)), () -> "ended by itself: " + text(err));
         }
-        Process last = start(data, folder.resolve("killed"), err);
+        Process last = start(folder.resolve("killed"), err);
         last.inputReader().lines().forEach(_ -> { });
         assertEquals(0, last.waitFor(), () -> text(err));
         try (Backend backend = Backend.open("java")) {
-            KilledRun.builder(data, folder.resolve("whole")).run(backend);
+            KilledRun.builder(folder, folder.resolve("whole")).run(backend);
         }
         for (String file : TRAINED) {
             assertArrayEquals(Files.readAllBytes(folder.resolve("whole").resolve(file)), Files.readAllBytes(folder.resolve("killed").resolve(file)), file);

@@ -12,7 +12,6 @@ import dev.t2l.train.TrainingConfig.Kind;
 import dev.t2l.train.TrainingConfig.Models;
 import dev.t2l.train.TrainingConfig.Network;
 import dev.t2l.train.TrainingConfig.Optimisation;
-import dev.t2l.train.TrainingConfig.Precision;
 import dev.t2l.train.TrainingConfig.Reconstructing;
 import dev.t2l.train.TrainingConfig.Regularising;
 import dev.t2l.train.TrainingConfig.Run;
@@ -92,7 +91,7 @@ final class ConfigReader {
         Adapter adapter = adapter(root.section("adapter"));
         Network network = network(root.section("network"));
         Batch batch = batch(root.section("batch"));
-        Precision precision = precision(root.section("precision"));
+        DType precision = DType.valueOf(root.choice("precision", Kept.F32).name());
         Budget budget = budget();
         Optimisation optimiser = optimiser(root.section("optimiser"));
         Regularising regularisation = regularisation(root.section("regularisation"));
@@ -155,14 +154,8 @@ final class ConfigReader {
         return batch;
     }
 
-    /** Types in which activations are kept. */
+    /** Values of {@code precision}. */
     private enum Kept { F32, BF16 }
-
-    private static Precision precision(Section at) {
-        var precision = new Precision(DType.valueOf(at.choice("activations", Kept.F32).name()), at.flag("autocast", false));
-        at.done();
-        return precision;
-    }
 
     private Budget budget() {
         var budget = new Budget(root.integer("steps", 1), root.integer("epochs", 1), root.integer("steps_per_task", 1));

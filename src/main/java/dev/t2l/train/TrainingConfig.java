@@ -18,9 +18,11 @@ import java.util.OptionalInt;
  * @param kind     what is trained
  * @param seed     everything random in step t is a function of it, of t, and of what it is for
  * @param models   {@code base}, {@code encoder}
+ * @param precision {@code f32}, the default; or {@code bf16}, for models in bf16: the base's activations wait for the backward pass in bf16, and its
+ *                 products and attention may round to it, as under autocast; all that is trained stays f32
  * @param resolved every key with its value, defaults included: what a run's folder keeps as config.yaml
  */
-public record TrainingConfig(Kind kind, long seed, Models models, Data data, Text text, Adapter adapter, Network network, Batch batch, Precision precision, Budget budget,
+public record TrainingConfig(Kind kind, long seed, Models models, Data data, Text text, Adapter adapter, Network network, Batch batch, DType precision, Budget budget,
         Optimisation optimiser, Regularising regularisation, Reconstructing reconstruction, Run run, Map<String, Object> resolved) {
 
     /** What is trained. */
@@ -117,13 +119,6 @@ public record TrainingConfig(Kind kind, long seed, Models models, Data data, Tex
      * @param tokens       a step is cut into passes of at most so many tokens, whose gradients add up; default 0: one pass
      */
     public record Batch(int tasks, int points, int descriptions, Sampling sampling, int tokens) {
-    }
-
-    /**
-     * @param activations type in which the base's activations wait for the backward pass: f32, or bf16 for half the memory; default f32
-     * @param autocast    products with bf16 weights may round their inputs to bf16, on GPUs; default false
-     */
-    public record Precision(DType activations, boolean autocast) {
     }
 
     /** How long, by one of the three; {@code epochs} counts permutations of the tasks, {@code steps_per_task} is multiplied by their number. */

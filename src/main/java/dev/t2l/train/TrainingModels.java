@@ -4,7 +4,6 @@ import dev.t2l.LanguageModel;
 import dev.t2l.TextEncoder;
 import dev.t2l.backend.Backend;
 import dev.t2l.io.ModelSource;
-import dev.t2l.model.Decoder;
 import java.util.List;
 import java.util.Optional;
 
@@ -29,9 +28,7 @@ final class TrainingModels implements AutoCloseable {
 
     /** The base as training runs it; several may share its weights. */
     FrozenDecoder frozen() {
-        Decoder decoder = base().decoder();
-        Decoder run = config.precision().autocast() ? new Decoder(backend.prefilling(), decoder.config(), decoder.weights()) : decoder;
-        return new FrozenDecoder(run, config.precision().activations());
+        return new FrozenDecoder(base().decoder(), config.precision());
     }
 
     /** The descriptions of these tasks, read once; the encoder is closed after it. */

@@ -10,6 +10,7 @@ import dev.t2l.tensor.Projection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -115,7 +116,7 @@ class TrainingConfigTest {
     void theBudgetCountsStepsEpochsOrTasks() {
         Map<String, Object> keys = Map.of("base", "model", "data", "tasks");
         for (var e : Map.of("steps", 5L, "epochs", 5 * 4L, "steps_per_task", 5 * 30L).entrySet()) {
-            var all = new java.util.HashMap<>(keys);
+            var all = new HashMap<>(keys);
             all.put(e.getKey(), 5);
             assertEquals(e.getValue(), TrainingConfig.of(all).budget().steps(30, 4), e.getKey());
         }

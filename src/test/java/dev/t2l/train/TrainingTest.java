@@ -19,8 +19,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -111,16 +113,14 @@ class TrainingTest {
         Map<String, Object> other = sft("c");
         other.put("seed", 43);
         Path c = run(other, false, TrainingListener.NONE).trained();
-        assertFalse(java.util.Arrays.equals(Files.readAllBytes(a.resolve("hypermod.safetensors")), Files.readAllBytes(c.resolve("hypermod.safetensors"))));
+        assertFalse(Arrays.equals(Files.readAllBytes(a.resolve("hypermod.safetensors")), Files.readAllBytes(c.resolve("hypermod.safetensors"))));
     }
 
     /** Lengths of passes change the order of sums alone. */
     @Test
     void aStepInManyPassesHasTheSameLoss() {
         Map<String, Object> cut = sft("cut");
-        for (Map<String, Object> keys : List.of(cut)) {
-            keys.put("batch.tokens", 1);
-        }
+        cut.put("batch.tokens", 1);
         List<Double> losses = new ArrayList<>();
         for (Map<String, Object> keys : List.of(sft("whole"), cut)) {
             keys.putAll(Map.of("regularisation.neftune", 0, "adapter.dropout", 0, "steps", 3, "validation.every", 0, "optimiser.warmup", 0));
@@ -148,7 +148,7 @@ class TrainingTest {
         assertEquals(7, follower.steps.getFirst().step());
         assertSameTensors(whole.resolve("hypermod.safetensors"), result.trained().resolve("hypermod.safetensors"));
         List<Long> steps = MetricsLog.read(folder.resolve("stopped")).stream().filter(line -> line.has("loss")).map(line -> line.get("step").longValue()).toList();
-        assertEquals(java.util.stream.LongStream.rangeClosed(1, 12).boxed().toList(), steps);
+        assertEquals(LongStream.rangeClosed(1, 12).boxed().toList(), steps);
         assertSameTensors(whole.resolveSibling("best").resolve("hypermod.safetensors"), result.best().orElseThrow().resolve("hypermod.safetensors"));
     }
 
@@ -192,6 +192,17 @@ class TrainingTest {
         long last = Long.parseLong(message.replaceFirst(".*checkpoint is of step (\\d+).*", "$1"));
         Checkpoint kept = Checkpoint.read(folder.resolve("run/checkpoints").resolve("step-%08d".formatted(last)));
         assertEquals(last, kept.steps());
+    }
+
+    @Test
+    void activationsMayWaitInBf16() {
+        Map<String, Object> keys = sft("bf16");
+        keys.put("precision", "bf16");
+        List<Double> losses = new ArrayList<>();
+        for (Map<String, Object> each : List.of(sft("f32"), keys)) {
+            losses.add(MetricsLog.read(run(each, false, TrainingListener.NONE).trained().getParent()).getLast().get("validation_loss").doubleValue());
+        }
+        assertEquals(losses.getFirst(), losses.getLast(), 0.05);
     }
 
     @Test
@@ -239,7 +250,7 @@ class TrainingTest {
             assertFalse(tensors.weights().has("heads.q_proj.bias"));
             float[] offset = tensors.weights().get("AB_offset.A.q_proj").toFloats();
             float[] wanted = PeftAdapter.read(mt).weights().pairs().values().iterator().next().a().toFloats();
-            assertArrayEquals(wanted, java.util.Arrays.copyOf(offset, wanted.length));
+            assertArrayEquals(wanted, Arrays.copyOf(offset, wanted.length));
             assertEquals(3, tensors.weights().get("task_encoder.mlp.0.weight").cols());
         }
     }

@@ -27,8 +27,8 @@ template <int F> INLINE float slope(float x) {
         return 0.5f * erfcf(x * -0.707106781f) + x * expf(-0.5f * x * x) * 0.398942280f;
     }
     if (F == T2L_GELU_TANH) {
-        float t = tanhf(0.797884561f * (x + 0.044715f * x * x * x));
-        return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * 0.797884561f * (1 + 0.134145f * x * x);
+        float s = 1 / (1 + expf(-1.595769122f * (x + 0.044715f * x * x * x))); /* (1 + tanh u) / 2, also where tanh u is nearly -1 */
+        return s + 2 * x * s * (1 - s) * 0.797884561f * (1 + 0.134145f * x * x);
     }
     return x > 0 ? 1 : 0;
 }

@@ -148,7 +148,7 @@ static bool check(const thin_variant &k, const task &c, random_numbers &r) {
         return ++failures == 0;
     }
     run_thin(k, a, s, rows, c.blocks);
-    const double limit = k.type == T2L_BF16 ? 3e-5 : 3e-6;
+    const double limit = 3e-5;
     for (int p = 0; p < (c.what == PAIRED ? 1 : count); p++) {
         const std::vector<float> all = y[p].host();
         const int out = (int)a.products[p].out;

@@ -195,8 +195,9 @@ final class CudaBlasLt {
             set(layoutSet, plan.w(), LAYOUT_BATCH_STRIDE, at.wStride(), 8);
             set(layoutSet, plan.y(), LAYOUT_BATCH_STRIDE, at.yStride(), 8);
         }
+        MemorySegment beta = onto ? one : zero;
         try {
-            check((int) matmul.invokeExact(handle, plan.operation(), one, at.w(), plan.w(), at.x(), plan.x(), onto ? one : zero, at.y(), plan.y(), at.y(),
+            check((int) matmul.invokeExact(handle, plan.operation(), one, at.w(), plan.w(), at.x(), plan.x(), beta, at.y(), plan.y(), at.y(),
                     plan.y(), plan.algorithm(), workspace, WORKSPACE, device.stream()), "cublasLtMatmul of " + n + " rows by " + size);
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);

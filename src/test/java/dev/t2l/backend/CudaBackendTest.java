@@ -208,9 +208,9 @@ class CudaBackendTest {
 
     /** Kernels, once compiled by the JVM, are launched without leaving anything on its heap. */
     @Test
-    void aStepAllocatesNothing() {
+    void aRecordedStepAllocatesNothing() {
         var beans = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        try (Backend backend = CudaBackend.open(); Weights memory = new TensorTable().add("q", DType.F32, 1, 64).add("angles", DType.F32, 1, 16).carve(backend::allocate)) {
+        try (Backend backend = CudaBackend.open(); Memory pinned = backend.pinned(4); Weights memory = new TensorTable().add("q", DType.F32, 1, 64).add("angles", DType.F32, 1, 16).carve(backend::allocate)) {
             Backend cuda = backend.decoding();
             Tensor q = memory.get("q");
             Tensor angles = memory.get("angles");
@@ -221,9 +221,9 @@ class CudaBackendTest {
             Tensor invFreq = cuda.place(data.normal(8));
             Tensor keys = cuda.place(data.normal(20, 32));
             Tensor range = cuda.place(Tensor.ofInts(new int[] {0, 20}, 1, 2));
-            MemorySegment ids = Tensor.ofInts(new int[] {5}, 1).data();
+            MemorySegment ids = pinned.segment();
             var spec = new AttentionSpec(4, 2, 16, 0.25f, 0, 0);
-            Runnable step = () -> {
+            Recording step = cuda.record(() -> {
                 cuda.upload(position, ids);
                 cuda.gather(q, 0, w, position, 1);
                 cuda.rmsNorm(q, x, norm, 1e-5f, 0);
@@ -233,7 +233,7 @@ class CudaBackendTest {
                 cuda.attention(q, q, keys, keys, range, spec);
                 cuda.gated(q, q, x, Activation.SILU);
                 cuda.add(q, x, 1);
-            };
+            });
             long left = Long.MAX_VALUE;
             for (int round = 0; round < 20 && left != 0; round++) {
                 long before = beans.getCurrentThreadAllocatedBytes();
@@ -242,6 +242,7 @@ class CudaBackendTest {
                 }
                 left = beans.getCurrentThreadAllocatedBytes() - before;
             }
+            step.close();
             assertEquals(0, left, "bytes in 2000 steps");
         }
     }

@@ -159,7 +159,7 @@ class GeneratorTest {
     @Tag("cuda")
     void aStepOnTheGpuAllocatesNothing() {
         assumeTrue(EachBackend.available().contains("cuda"), "no GPU");
-        try (Backend cuda = Backend.open("cuda"); DecoderFile file = DecoderFile.open(Tiny.BASE, cuda)) {
+        try (Backend cuda = Backend.open("cuda"); DecoderFile file = DecoderFile.open(Tiny.GEMMA, cuda)) {
             Decoder decoder = decoder(cuda, file);
             assertAllocatesNothing(decoder, null, false);
             assertAllocatesNothing(decoder, Tiny.adapter(file.config(), 8, 1), true);

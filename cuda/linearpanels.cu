@@ -32,18 +32,7 @@ struct panel_products {
 
 /* f numbered as t2l_activation; none: x. */
 INLINE float activated(float x, int f) {
-    switch (f) {
-    case T2L_SILU:
-        return apply<T2L_SILU>(x);
-    case T2L_GELU:
-        return apply<T2L_GELU>(x);
-    case T2L_GELU_TANH:
-        return apply<T2L_GELU_TANH>(x);
-    case T2L_RELU:
-        return apply<T2L_RELU>(x);
-    default:
-        return x;
-    }
+    return f >= T2L_SILU && f <= T2L_RELU ? activate(f, x) : x;
 }
 
 INLINE float biased(const panel_product &p, float v, int64_t o) {

@@ -294,9 +294,7 @@ static void chains(int type, int n, pool &w, activations &v) {
     for (const config &c : CONFIGS) {
         for (int lora = 0; lora < 2; lora++) {
             printf("%-5s n=%d %-5s %s |", TYPE_NAMES[type], n, c.name, lora ? "r8 q,v" : "plain ");
-            if (lora == 0 || c.limit == CONFIGS[0].limit) {
-                first.clear();
-            }
+            first.clear(); /* another configuration, or with adapters and without: not to be compared */
             for (int stub = 0; stub < 3; stub++) {
                 for (int early = 0; early < 2; early++) {
                     if (stub == 2 && !early) {

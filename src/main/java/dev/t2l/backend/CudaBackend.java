@@ -31,48 +31,16 @@ public final class CudaBackend implements Backend {
     private static final int SAMPLE_BLOCKS = 8;
     private static final int SAMPLE_THREADS = 1024;
 
-    private enum View {
+    enum View {
         PLAIN, DECODING, PREFILLING
     }
 
-    /** What the views of a backend have in common. */
-    private static final class Shared {
-        final CudaDevice device = CudaDevice.open();
-        final CudaSlabs slabs = new CudaSlabs(device);
-        final CudaAttention attention = new CudaAttention(device);
-        final CudaProducts products = new CudaProducts(device);
-        final CudaFunction gather = device.module("gather").function("gather");
-        final CudaFunction scatter = device.module("scatter").function("scatter");
-        final CudaFunction meanRows = device.module("meanrows").function("mean_rows");
-        final CudaFunction add = device.module("add").function("add");
-        final CudaFunction softcap = device.module("activation").function("softcap");
-        final CudaFunction rmsNorm = device.module("rmsnorm").function("rms_norm");
-        final CudaFunction layerNorm = device.module("layernorm").function("layer_norm");
-        final CudaFunction l2Normalise = device.module("l2normalise").function("l2_normalise");
-        final CudaFunction ropeAngles = device.module("rope").function("rope_angles");
-        final CudaFunction rope = device.module("rope").function("rope");
-        final CudaBackend decoding = new CudaBackend(this, View.DECODING);
-        final CudaBackend prefilling = new CudaBackend(this, View.PREFILLING);
-        final CudaFunction ropeStore = device.module("rope").function("rope_store");
-        final CudaFunction sample = device.module("sample").function("sample");
-        private CudaGradients.Kernels gradients;
-        volatile boolean closed;
-
-        /** Loaded when first wanted: who only infers needs none. */
-        synchronized CudaGradients.Kernels gradients() {
-            if (gradients == null) {
-                gradients = new CudaGradients.Kernels(device);
-            }
-            return gradients;
-        }
-    }
-
-    private final Shared shared;
+    private final CudaKernels shared;
     private final View view;
     private final boolean few;
     private final boolean plain;
 
-    private CudaBackend(Shared shared, View view) {
+    CudaBackend(CudaKernels shared, View view) {
         this.shared = shared;
         this.view = view;
         this.few = view == View.DECODING;
@@ -82,13 +50,13 @@ public final class CudaBackend implements Backend {
     /** @throws BackendUnavailableException with the reason in one line */
     static CudaBackend open() {
         try {
-            return new CudaBackend(new Shared(), View.PLAIN);
+            return new CudaBackend(new CudaKernels(), View.PLAIN);
         } catch (CudaException | jcuda.CudaException e) {
             throw new BackendUnavailableException("the GPU cannot be used: " + e.getMessage(), e);
         }
     }
 
-    private Shared kernels() {
+    private CudaKernels kernels() {
         if (shared.closed) {
             throw new IllegalStateException("the cuda backend was closed");
         }

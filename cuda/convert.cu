@@ -1,9 +1,8 @@
 /*
  * To bf16, for the dense products of a library: activations, with what comes before them, and quantised weights.
  *
- * Bytes: 4 + 2 an element of x (a norm's second reading hits the cache); 8 + 2 or, of bf16 products, 4 + 2 an element of a gated pair;
- * 0.56 to 1.06 + 2 an element of w. A thread takes eight elements, 16 or 32 bytes of each, then the next a whole grid further on; a norm's
- * block takes a row.
+ * Bytes: 4 + 2 an element of x (a norm's second reading hits the cache); 4 + 2 an element of a gated pair; 0.56 to 1.06 + 2 an element
+ * of w. A thread takes eight elements, 16 or 32 bytes of each, then the next a whole grid further on; a norm's block takes a row.
  */
 #include "activation.cuh"
 #include "formats.cuh"
@@ -79,27 +78,20 @@ KERNEL convert_norm(uint4 *out, const float *x, int64_t d, const uint8_t *weight
     }
 }
 
-INLINE eight gate8(const float *x, int64_t k, int64_t n) {
-    return load8(x, k, n, true);
-}
-
-INLINE eight gate8(const uint4 *x, int64_t k, int64_t) {
-    return unpack8(x[k / 8]);
-}
-
-template <int F, typename T> INLINE void gated_each(uint4 *out, const T *gate, const T *up, int64_t n) {
-    for (int64_t k = (blockIdx.x * (int64_t)blockDim.x + threadIdx.x) * 8; k < n; k += (int64_t)gridDim.x * blockDim.x * 8) {
-        eight g = gate8(gate, k, n);
-        eight u = gate8(up, k, n);
+template <int F> INLINE void gated_each(uint4 *out, const uint4 *gate, const uint4 *up, int64_t n) {
+    for (int64_t k = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; k < n / 8; k += (int64_t)gridDim.x * blockDim.x) {
+        eight g = unpack8(gate[k]);
+        eight u = unpack8(up[k]);
 #pragma unroll
         for (int i = 0; i < 8; i++) {
             g.v[i] = apply<F>(g.v[i]) * u.v[i];
         }
-        out[k / 8] = g.rounded();
+        out[k] = g.rounded();
     }
 }
 
-template <typename T> INLINE void gated_body(uint4 *out, const T *gate, const T *up, int64_t n, int f) {
+/* out = f(gate) * up of bf16 values, n a multiple of 8, all at multiples of 16 bytes; out may be gate */
+KERNEL convert_gated(uint4 *out, const uint4 *gate, const uint4 *up, int64_t n, int f) {
     switch (f) {
     case T2L_SILU:
         return gated_each<T2L_SILU>(out, gate, up, n);
@@ -110,16 +102,6 @@ template <typename T> INLINE void gated_body(uint4 *out, const T *gate, const T 
     default:
         return gated_each<T2L_RELU>(out, gate, up, n);
     }
-}
-
-/* out = f(gate) * up, n a multiple of 8, all at multiples of 16 bytes */
-KERNEL convert_gated_f32(uint4 *out, const float *gate, const float *up, int64_t n, int f) {
-    gated_body(out, gate, up, n, f);
-}
-
-/* The same of bf16 values; out may be gate. */
-KERNEL convert_gated_bf16(uint4 *out, const uint4 *gate, const uint4 *up, int64_t n, int f) {
-    gated_body(out, gate, up, n, f);
 }
 
 /* out [n], w [n] in whole blocks */

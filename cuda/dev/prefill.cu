@@ -265,11 +265,8 @@ struct kernels {
     void round() {
         launch(convert_f32, dim3(blocks(N * hidden / 8)), 256, 0, (uint4 *)input.data, h.data, N * hidden);
     }
-    void gated_f32() {
-        launch(convert_gated_f32, dim3(blocks(N * wide / 8)), 256, 0, (uint4 *)input.data, gate.data, up.data, N * wide, (int)T2L_SILU);
-    }
-    void gated_bf16() {
-        launch(convert_gated_bf16, dim3(blocks(N * wide / 8)), 256, 0, (uint4 *)gate.data, (const uint4 *)gate.data, (const uint4 *)up.data, N * wide, (int)T2L_SILU);
+    void gated() {
+        launch(convert_gated, dim3(blocks(N * wide / 8)), 256, 0, (uint4 *)gate.data, (const uint4 *)gate.data, (const uint4 *)up.data, N * wide, (int)T2L_SILU);
     }
     void low(batch &b) {
         launch(addend_low, dim3((N + ROWS - 1) / ROWS, (b.stride + RANKS - 1) / RANKS, b.per_row), THREADS, 0, (const uint2 *)input.data, (int64_t)N, b.in, fault.data, b.rows());
@@ -285,9 +282,9 @@ int main(int count, char **arguments) {
     random_numbers r = {29};
     CHECK(cudaMalloc(&workspace, 32 << 20));
     printf("cublasLt %d\n", (int)lt().GetVersion());
-    plan q(4096, 4096, 0), k(4096, 1024, 0), kv(4096, 1024, 0, 2), o(4096, 4096, 0), wide_f32(4096, 14336, 0), wide(4096, 14336, 14), down(14336, 4096, 0), small(256, 72, 0);
+    plan q(4096, 4096, 0), k(4096, 1024, 0), kv(4096, 1024, 0, 2), o(4096, 4096, 0), wide(4096, 14336, 14), down(14336, 4096, 0), small(256, 72, 0);
     struct { plan *p; const char *name; } all[] = {{&q, "q, o 4096-4096 f32"}, {&k, "k or v 4096-1024 f32"}, {&kv, "k and v 4096-1024 f32"},
-                                                   {&wide_f32, "gate 4096-14336 f32"}, {&wide, "gate 4096-14336 bf16"}, {&down, "down 14336-4096 f32"}};
+                                                   {&wide, "gate 4096-14336"}, {&down, "down 14336-4096 f32"}};
     if (checks) {
         for (auto &a : all) {
             check(*a.p, a.name, r);
@@ -302,8 +299,7 @@ int main(int count, char **arguments) {
     struct { const char *name; std::function<void()> run; double bytes; } around[] = {
         {"norm", [&] { s.norm(); }, 6.0 * N * 4096},
         {"round", [&] { s.round(); }, 6.0 * N * 4096},
-        {"gated f32", [&] { s.gated_f32(); }, 10.0 * N * 14336},
-        {"gated bf16", [&] { s.gated_bf16(); }, 6.0 * N * 14336},
+        {"gated", [&] { s.gated(); }, 6.0 * N * 14336},
         {"adapter: low of q", [&] { s.low(s.q); }, 2.0 * N * 4096},
         {"adapter: addend of q", [&] { s.addend(s.q, s.gate.data); }, 4.0 * N * 4096},
         {"adapter: addend of v", [&] { s.addend(s.v, s.gate.data); }, 4.0 * N * 1024}};
@@ -323,8 +319,8 @@ int main(int count, char **arguments) {
         wo.emplace_back(random_bf16(4096 * 4096, r, 1.0f / 64)), wgate.emplace_back(random_bf16(14336 * 4096, r, 1.0f / 64));
         wup.emplace_back(random_bf16(14336 * 4096, r, 1.0f / 64)), wdown.emplace_back(random_bf16(14336 * 4096, r, 1.0f / 64));
     }
-    struct { const char *name; bool adapter, rounded, paired; } ways[] = {
-        {"gate in f32, k and v apart", false, false, false}, {"gate in bf16", false, true, false}, {"gate in bf16, k with v", false, true, true}, {"the same with adapters", true, true, true}};
+    struct { const char *name; bool adapter, paired; } ways[] = {
+        {"k and v apart", false, false}, {"k with v", false, true}, {"the same with adapters", true, true}};
     for (auto &way : ways) {
         double us = time_us([&](int i) {
             int l = i % LAYERS;
@@ -344,16 +340,10 @@ int main(int count, char **arguments) {
             s.round();
             o.run(s.x.data, s.input.data, wo[l].data, N, 1);
             s.norm();
-            plan &g = way.rounded ? wide : wide_f32;
-            g.run(s.gate.data, s.input.data, wgate[l].data);
-            g.run(s.up.data, s.input.data, wup[l].data);
-            if (way.rounded) {
-                s.gated_bf16();
-                down.run(s.x.data, s.gate.data, wdown[l].data, N, 1);
-            } else {
-                s.gated_f32();
-                down.run(s.x.data, s.input.data, wdown[l].data, N, 1);
-            }
+            wide.run(s.gate.data, s.input.data, wgate[l].data);
+            wide.run(s.up.data, s.input.data, wup[l].data);
+            s.gated();
+            down.run(s.x.data, s.gate.data, wdown[l].data, N, 1);
         }, 32, 7);
         double flops = q.flops() + kv.flops() + o.flops() + 2 * wide.flops() + down.flops();
         printf("32 layers, %-28s %7.2f ms, %4.0f TFLOP/s\n", way.name, us * 32e-3, flops / us * 1e-6);

@@ -45,7 +45,7 @@ final class CudaDense {
             CudaModule convert = device.module("convert");
             round = convert.function("convert_f32");
             norm = convert.function("convert_norm");
-            gated = convert.function("convert_gated_bf16");
+            gated = convert.function("convert_gated");
             for (DType type : QUANTISED) {
                 dequantise[KernelTypes.code(type)] = convert.function("convert_" + type.name().toLowerCase(Locale.ROOT));
             }

@@ -10,6 +10,7 @@ import dev.t2l.bench.HypernetworkCase;
 import dev.t2l.bench.Numbers;
 import dev.t2l.bench.PrefillCase;
 import dev.t2l.bench.Recipe;
+import dev.t2l.bench.SftCase;
 import dev.t2l.bench.WeightFormat;
 import dev.t2l.model.DecoderConfig;
 import dev.t2l.tensor.DType;
@@ -29,9 +30,9 @@ import picocli.CommandLine.Parameters;
 final class BenchOptions {
     /** What there is. */
     enum Kind {
-        DECODE, PREFILL, FIRST_TOKEN, ENCODE, HYPERNETWORK, ADAPT, ALL;
+        DECODE, PREFILL, FIRST_TOKEN, SFT, ENCODE, HYPERNETWORK, ADAPT, ALL;
 
-        static final List<Kind> WITH_LANGUAGE_MODEL = List.of(DECODE, PREFILL, FIRST_TOKEN);
+        static final List<Kind> WITH_LANGUAGE_MODEL = List.of(DECODE, PREFILL, FIRST_TOKEN, SFT);
 
         String label() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -44,7 +45,8 @@ final class BenchOptions {
 
     @Parameters(paramLabel = "BENCH", arity = "1..*", description = {"decode: one token after the other", "prefill: a prompt up to its first token",
         "encode: descriptions to task embeddings", "hypernetwork: task embeddings to adapters", "adapt: text to adapters",
-        "first-token: a description to the first token with its adapter", "all: the cases that tell most"})
+        "first-token: a description to the first token with its adapter",
+        "sft: a step of training a hypernetwork through the language model", "all: the cases that tell most"})
     private List<String> benches;
 
     @Option(names = "--dtype", split = ",", paramLabel = "TYPE", description = "Weights of the language model: f32, f16, bf16 (default), q8_0, q4_0, q4_1, q4_k, q6_k, "
@@ -54,7 +56,7 @@ final class BenchOptions {
     @Option(names = "--t2l-dtype", defaultValue = "bf16", paramLabel = "TYPE", description = "Weights of encoder and hypernetwork: f32, f16, bf16. Default: ${DEFAULT-VALUE}.")
     private String t2lType;
 
-    @Option(names = "--batch", split = ",", paramLabel = "N", description = "decode, prefill: sequences side by side. Default: 1.")
+    @Option(names = "--batch", split = ",", paramLabel = "N", description = "decode, prefill, sft: sequences side by side. Default: 1.")
     private List<Integer> batches = List.of(1);
 
     @Option(names = "--adapters", split = ",", paramLabel = "N", description = "decode: distinct adapters, dealt to the sequences in turn. Default: 0.")
@@ -67,7 +69,7 @@ final class BenchOptions {
     private List<String> targets = List.of("q", "v");
 
     @Option(names = "--tokens", split = ",", paramLabel = "N", description = "decode: tokens of a sequence (default 128); prefill: of the prompt (512); "
-        + "encode, adapt, first-token: of a description (48).")
+        + "sft: of a sample (512); encode, adapt, first-token: of a description (48).")
     private List<Integer> tokens = List.of();
 
     @Option(names = "--prompt", split = ",", paramLabel = "N", description = "Tokens of the prompt before decode (default 1) or in first-token (128).")
@@ -128,6 +130,7 @@ final class BenchOptions {
         return switch (kind) {
             case DECODE -> each(batches, batch -> each(adapters, many -> each(or(prompts, 1), prompt -> each(or(tokens, 128), n ->
                     List.of(new DecodeCase(format, batch, new DecodeCase.Lora(many, rank, adapted), prompt, n))))));
+            case SFT -> each(batches, batch -> each(or(tokens, 512), n -> List.of(new SftCase(format, batch, n))));
             case PREFILL -> each(batches, batch -> each(or(tokens, 512), n -> List.of(new PrefillCase(format, batch, n))));
             default -> each(callers, many -> each(or(tokens, 48), n -> each(or(prompts, 128), prompt -> List.of(new FirstTokenCase(format, many, n, prompt)))));
         };

@@ -44,7 +44,7 @@ class BenchTest {
 
     @ParameterizedTest
     @CsvSource({"decode, tokens/s, true", "prefill, tokens/s, true", "encode, texts/s, true", "hypernetwork, adapters/s, true", "adapt, adapters/s, true",
-        "first-token, requests/s, false"})
+        "first-token, requests/s, false", "sft, tokens/s, true"})
     void eachTellsItsTimesAndRates(String bench, String unit, boolean rates) throws IOException {
         List<JsonNode> lines = lines("bench", bench, "--shape", "tiny", "--tokens", "8", "--prompt", "4", "--callers", "3", "--descriptions", "2");
         assertEquals(1, lines.size());

@@ -9,12 +9,14 @@ import dev.t2l.model.DecoderConfig;
 import dev.t2l.model.DecoderFile;
 import dev.t2l.model.MergedWeights;
 import dev.t2l.ops.LoraBatch;
+import dev.t2l.tensor.DType;
 import dev.t2l.text.ChatTemplate;
 import dev.t2l.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * A decoder-only language model that generates text, with adapters as arguments of a request.
@@ -63,9 +65,24 @@ public final class LanguageModel implements AutoCloseable {
      * @throws dev.t2l.io.FormatException if a file breaks its format or is of an unsupported architecture
      */
     public static LanguageModel load(Path path, Backend backend) {
+        return load(path, backend, () -> DecoderFile.open(path, backend));
+    }
+
+    /**
+     * The same with every matrix converted to one type as it is read, which takes the memory that this type takes: a quantised file in
+     * bf16, say. Norms and biases stay as they are.
+     *
+     * @param matrices F32, F16 or BF16
+     * @throws IllegalArgumentException if it is another
+     */
+    public static LanguageModel load(Path path, Backend backend, DType matrices) {
+        return load(path, backend, () -> DecoderFile.open(path, backend, matrices));
+    }
+
+    private static LanguageModel load(Path path, Backend backend, Supplier<DecoderFile> open) {
         var event = new Events.Load();
         event.begin();
-        DecoderFile file = DecoderFile.open(path, backend);
+        DecoderFile file = open.get();
         try {
             ModelText text = ModelText.of(path);
             var memory = new SharedMemory(() -> {

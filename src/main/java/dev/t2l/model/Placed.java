@@ -3,6 +3,7 @@ package dev.t2l.model;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Placement;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 
 /** How a model is made from an open file. */
 final class Placed {
@@ -15,7 +16,18 @@ final class Placed {
      * @param make from where its weights go, and what it runs when it is closed
      */
     static <M> M model(Backend backend, Runnable closeFile, BiFunction<Placement, Runnable, M> make) {
-        Placement placement = backend.placement();
+        return model(backend::placement, closeFile, make);
+    }
+
+    /** The same with a placement of the caller's making, which the model takes over. */
+    static <M> M model(Supplier<Placement> where, Runnable closeFile, BiFunction<Placement, Runnable, M> make) {
+        Placement placement;
+        try {
+            placement = where.get();
+        } catch (RuntimeException e) {
+            closeFile.run();
+            throw e;
+        }
         Runnable release = () -> {
             placement.close();
             closeFile.run();

@@ -6,6 +6,7 @@ import dev.t2l.backend.Lane;
 import dev.t2l.hyper.GeneratedLora;
 import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.hyper.HyperConfig;
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.Hypernetwork;
 import dev.t2l.io.ModelSource;
 import dev.t2l.model.DecoderConfig;
@@ -121,8 +122,8 @@ public final class TextToLora implements AutoCloseable {
     }
 
     private static void requireFits(HyperConfig config, TextEncoder encoder, Path folder) {
-        if (config.origin().oneHotTaskEmb()) {
-            throw new IllegalArgumentException(folder + " was trained on one-hot task embeddings; it cannot read descriptions");
+        if (config.origin().condition() == Condition.ONE_HOT) {
+            throw new IllegalArgumentException(folder + " was trained on one-hot task embeddings; it cannot read texts");
         }
         if (config.architecture().embedding() != encoder.width()) {
             throw new IllegalArgumentException(folder + " reads embeddings of " + config.architecture().embedding() + " values, the encoder gives "
@@ -149,6 +150,7 @@ public final class TextToLora implements AutoCloseable {
      * The adapter for one description. The caller closes it.
      *
      * @throws IllegalArgumentException if the description is empty
+     * @throws IllegalStateException if this was trained to read inputs ({@link #generateForInputs})
      */
     public Adapter generate(String description) {
         return generate(List.of(description)).getFirst();
@@ -156,12 +158,42 @@ public final class TextToLora implements AutoCloseable {
 
     /** Adapters for any number of descriptions, in one pass; each is the same as if it were generated alone. */
     public List<Adapter> generate(List<String> descriptions) {
-        if (descriptions.isEmpty()) {
+        requireReads(Condition.DESCRIPTION);
+        return generated(descriptions);
+    }
+
+    /**
+     * An adapter for each input, by a hypernetwork that was trained so ({@code condition: input}): the text of a request makes the adapter that the
+     * request then runs with. In training that text is a sample's prompt before the chat template.
+     *
+     * @throws IllegalArgumentException if an input is empty
+     * @throws IllegalStateException if this was trained to read descriptions
+     */
+    public List<Adapter> generateForInputs(List<String> inputs) {
+        requireReads(Condition.INPUT);
+        return generated(inputs);
+    }
+
+    /** The adapter for one input: see {@link #generateForInputs}. The caller closes it. */
+    public Adapter generateForInput(String input) {
+        return generateForInputs(List.of(input)).getFirst();
+    }
+
+    private void requireReads(Condition wanted) {
+        if (config().origin().condition() != wanted) {
+            throw new IllegalStateException(wanted == Condition.INPUT
+                    ? "this hypernetwork was trained to read descriptions of tasks, not inputs; HINT: generate"
+                    : "this hypernetwork was trained to read the input that its adapter is for, not descriptions of tasks; HINT: generateForInput, run without --task, adapt --input");
+        }
+    }
+
+    private List<Adapter> generated(List<String> texts) {
+        if (texts.isEmpty()) {
             return List.of();
         }
         try (var _ = new Use(List.of(gate))) {
-            List<GeneratedLora> loras = factors(descriptions);
-            return IntStream.range(0, loras.size()).mapToObj(i -> adapter(loras.get(i), descriptions.get(i), loras.get(i)::close)).toList();
+            List<GeneratedLora> loras = factors(texts);
+            return IntStream.range(0, loras.size()).mapToObj(i -> adapter(loras.get(i), texts.get(i), loras.get(i)::close)).toList();
         }
     }
 
@@ -170,8 +202,10 @@ public final class TextToLora implements AutoCloseable {
      * closing it gives back the caller's part alone, and must not be forgotten, for until then they cannot be freed.
      *
      * @throws IllegalArgumentException if the description is empty
+     * @throws IllegalStateException if this was trained to read inputs
      */
     public Adapter adapt(String description) {
+        requireReads(Condition.DESCRIPTION);
         try (var _ = new Use(List.of(gate))) {
             var event = new Events.Adapt();
             event.begin();

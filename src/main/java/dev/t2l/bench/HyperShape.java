@@ -2,6 +2,7 @@ package dev.t2l.bench;
 
 import dev.t2l.hyper.HyperConfig;
 import dev.t2l.hyper.HyperConfig.Architecture;
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.LoraShape;
 import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
@@ -52,7 +53,7 @@ public final class HyperShape {
         var architecture = new Architecture(shared, byRank, byRank, wide ? 512 : tiny ? 32 : 128, wide ? 2048 : tiny ? 64 : 512, embedding);
         var targets = List.of(Projection.Q, Projection.V).stream().map(p -> new Target(p, model.in(p), model.out(p), true)).toList();
         return new HyperConfig(architecture, new LoraShape(RANK, 2 * RANK, true, model.layers()), targets, Training.sft(),
-                new Origin(Optional.of("random"), base, List.of(), false));
+                new Origin(Optional.of("random"), base, List.of(), Condition.DESCRIPTION));
     }
 
     /** What a pass has to do: the trainable weights read once, the adapters written once; the operations are those of the heads. */

@@ -22,7 +22,8 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code t2l adapt}: a sentence becomes an adapter on disk. */
-@Command(name = "adapt", description = "Turns one sentence that describes a task into a LoRA adapter.")
+@Command(name = "adapt", description = {"Turns one sentence that describes a task into a LoRA adapter.", "",
+    "A hypernetwork that was trained with condition: input reads, with --input, the text that the adapted model is to answer."})
 final class Adapt implements Callable<Integer> {
     /** Types of a saved adapter's matrices. */
     enum Type {
@@ -35,6 +36,9 @@ final class Adapt implements Callable<Integer> {
 
     @Parameters(paramLabel = "DESCRIPTION", description = "The sentence, such as \"Answer with the director of the film.\"")
     private String description;
+
+    @Option(names = "--input", description = "The sentence is no description but an input, for a hypernetwork that reads such.")
+    private boolean input;
 
     @Option(names = "--t2l", required = true, paramLabel = "DIR", description = "The trained hypernetwork: a folder with hypermod.pt or hypermod.safetensors, args.yaml and adapter_config.json.")
     private String checkpoint;
@@ -76,7 +80,7 @@ final class Adapt implements Callable<Integer> {
         Path basePath = base == null ? null : source.resolve(base);
         try (Backend open = backend.open(); Opened models = open(basePath, open)) {
             long start = System.nanoTime();
-            try (Adapter adapter = models.t2l().generate(DescriptionFormat.unquoted(description))) {
+            try (Adapter adapter = input ? models.t2l().generateForInput(description) : models.t2l().generate(DescriptionFormat.unquoted(description))) {
                 double millis = (System.nanoTime() - start) * 1e-6;
                 if (gguf) {
                     adapter.saveGguf(out, DecoderFile.config(basePath), type.dtype());

@@ -1,23 +1,17 @@
 package dev.t2l.cli;
 
 import dev.t2l.Adaptation;
-import dev.t2l.Adapter;
-import dev.t2l.AdapterMix;
 import dev.t2l.Chat;
 import dev.t2l.Completion;
-import dev.t2l.DescriptionFormat;
 import dev.t2l.LanguageModel;
 import dev.t2l.Request;
 import dev.t2l.Sampling;
-import dev.t2l.TextEncoder;
-import dev.t2l.TextToLora;
 import dev.t2l.backend.Backend;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -43,8 +37,8 @@ final class Run implements Callable<Integer> {
     @Option(names = "--adapter", paramLabel = "PATH[:SCALE]", description = "An adapter to add, a PEFT folder or a GGUF LoRA file; may be given several times. Scale 0 is the base model, default 1.")
     private List<AdapterArgument> adapters = List.of();
 
-    @ArgGroup(exclusive = false, heading = "%nAn adapter from a sentence:%n")
-    private TaskOptions task;
+    @ArgGroup(exclusive = false, heading = "%nAn adapter from a sentence, or from each prompt:%n")
+    private HypernetworkOptions hypernetwork;
 
     @ArgGroup(exclusive = false, heading = "%nHow tokens are chosen (default: always the most likely one):%n")
     private SamplingOptions samplingOptions = new SamplingOptions();
@@ -70,56 +64,26 @@ final class Run implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    /** {@code --t2l}, {@code --encoder}, {@code --task}. */
-    static final class TaskOptions {
-        @Option(names = "--t2l", required = true, paramLabel = "DIR", description = "The trained hypernetwork.")
-        private String checkpoint;
-
-        @Option(names = "--encoder", paramLabel = "MODEL", description = "Its text encoder. Default: the one it names, in the local cache, or the base model.")
-        private String encoder;
-
-        @Option(names = "--task", required = true, paramLabel = "DESCRIPTION", description = "The sentence that describes the task.")
-        private String description;
-    }
-
     @Override
     public Integer call() throws IOException {
         if (prompt == null && (raw || json)) {
             throw new ParameterException(spec.commandLine(), "--raw and --json need a prompt");
         }
         Sampling sampling = samplingOptions.sampling(spec.commandLine());
-        try (Backend open = backend.open(); LanguageModel lm = LanguageModel.load(source.resolve(base), open)) {
-            List<AdapterMix.Part> parts = new ArrayList<>();
-            try {
-                for (AdapterArgument adapter : adapters) {
-                    parts.add(new AdapterMix.Part(lm.loadAdapter(adapter.path()), adapter.scale()));
-                }
-                if (task != null) {
-                    parts.add(new AdapterMix.Part(fromSentence(lm, open), 1));
-                }
-                Adaptation adaptation = AdapterMix.of(parts.toArray(AdapterMix.Part[]::new));
-                if (prompt == null) {
-                    converse(lm, adaptation, sampling);
-                } else {
-                    answer(lm, raw ? Request.raw(prompt, adaptation, sampling) : Request.of(begin().thenUser(prompt), adaptation, sampling));
-                }
-            } finally {
-                parts.forEach(part -> part.adapter().close());
+        try (Backend open = backend.open(); LanguageModel lm = LanguageModel.load(source.resolve(base), open);
+                var chosen = new ChosenAdapters(lm, millis -> tell("adapter from the sentence in %.1f ms", millis))) {
+            adapters.forEach(chosen::load);
+            if (hypernetwork != null) {
+                hypernetwork.addTo(chosen, source, spec.commandLine());
+            }
+            if (prompt == null) {
+                converse(lm, chosen, sampling);
+            } else {
+                Adaptation adaptation = chosen.forPrompt(prompt);
+                answer(lm, raw ? Request.raw(prompt, adaptation, sampling) : Request.of(begin().thenUser(prompt), adaptation, sampling));
             }
         }
         return 0;
-    }
-
-    private Adapter fromSentence(LanguageModel lm, Backend open) {
-        var folder = source.resolve(task.checkpoint);
-        String named = task.encoder != null ? task.encoder : TextToLora.encoderOf(folder).orElse(null);
-        try (TextEncoder encoder = named == null ? null : TextEncoder.load(source.resolve(named), open);
-                TextToLora t2l = encoder == null ? TextToLora.load(folder, lm) : TextToLora.load(folder, lm, encoder)) {
-            long start = System.nanoTime();
-            Adapter adapter = t2l.generate(DescriptionFormat.unquoted(task.description));
-            tell("adapter from the sentence in %.1f ms", (System.nanoTime() - start) * 1e-6);
-            return adapter;
-        }
     }
 
     private Chat begin() {
@@ -146,7 +110,7 @@ final class Run implements Callable<Integer> {
         return done;
     }
 
-    private void converse(LanguageModel lm, Adaptation adaptation, Sampling sampling) throws IOException {
+    private void converse(LanguageModel lm, ChosenAdapters chosen, Sampling sampling) throws IOException {
         PrintWriter err = spec.commandLine().getErr();
         var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         boolean person = Terminal.isStandardError();
@@ -162,7 +126,7 @@ final class Run implements Callable<Integer> {
             }
             if (!line.isBlank()) {
                 chat = chat.thenUser(line);
-                chat = chat.thenAssistant(answer(lm, Request.of(chat, adaptation, sampling)).text());
+                chat = chat.thenAssistant(answer(lm, Request.of(chat, chosen.forPrompt(line), sampling)).text());
             }
         }
     }

@@ -1,5 +1,6 @@
 package dev.t2l.hyper;
 
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.io.AtomicFile;
 import dev.t2l.io.FormatException;
 import java.io.IOException;
@@ -76,7 +77,9 @@ final class HyperArgs {
         values.put("emb_model", config.origin().embModel().orElse(""));
         values.put("model_dir", config.origin().baseModel());
         values.put("train_ds_names", config.origin().trainTasks());
-        values.put("use_one_hot_task_emb", config.origin().oneHotTaskEmb());
+        values.put("use_one_hot_task_emb", config.origin().condition() == Condition.ONE_HOT);
+        values.put("use_inp_as_desc", config.origin().condition() == Condition.INPUT);
+        values.put("use_per_task_emb", config.origin().condition() != Condition.INPUT);
         values.put("target_modules", config.targets().stream().map(t -> t.projection().peftName()).toList());
         values.put("mt_lora_path", null);
         values.putAll(more);

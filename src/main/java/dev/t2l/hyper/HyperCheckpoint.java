@@ -2,6 +2,7 @@ package dev.t2l.hyper;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.hyper.HyperConfig.Architecture;
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
 import dev.t2l.hyper.HyperConfig.Training;
@@ -100,7 +101,16 @@ public final class HyperCheckpoint implements AutoCloseable {
 
     private static Origin origin(HyperArgs args, AdapterSettings settings) {
         String base = Optional.ofNullable(settings.peft().baseModel()).or(() -> args.text("model_dir")).orElse("");
-        return new Origin(args.text("emb_model"), base, args.texts("train_ds_names"), args.flag("use_one_hot_task_emb"));
+        return new Origin(args.text("emb_model"), base, args.texts("train_ds_names"), condition(args));
+    }
+
+    private static Condition condition(HyperArgs args) {
+        boolean oneHot = args.flag("use_one_hot_task_emb");
+        boolean input = args.flag("use_inp_as_desc");
+        if (oneHot && input) {
+            throw args.problem("use_inp_as_desc", "false beside use_one_hot_task_emb", true);
+        }
+        return oneHot ? Condition.ONE_HOT : input ? Condition.INPUT : Condition.DESCRIPTION;
     }
 
     /**
@@ -171,6 +181,11 @@ public final class HyperCheckpoint implements AutoCloseable {
         about.put("latent size", config.architecture().latent());
         about.put("head input size", config.architecture().headIn());
         about.put("embedding width", config.architecture().embedding());
+        about.put("reads", switch (config.origin().condition()) {
+            case DESCRIPTION -> "descriptions of tasks";
+            case INPUT -> "inputs: an adapter for each";
+            case ONE_HOT -> "numbers of training tasks";
+        });
         about.put("text encoder", config.origin().embModel().orElse("the base model"));
         about.put("base model", config.origin().baseModel());
         about.put("layers", config.lora().layers());

@@ -106,15 +106,25 @@ public record HyperConfig(Architecture architecture, LoraShape lora, List<Target
         }
     }
 
+    /** What the embeddings are of that the network reads. */
+    public enum Condition {
+        /** A sentence that describes a task. */
+        DESCRIPTION,
+        /** The text itself that the adapted model is to answer: an adapter for each input (Hyperdecoders, arXiv 2203.08304). */
+        INPUT,
+        /** No text: the number of a training task, one-hot. */
+        ONE_HOT
+    }
+
     /**
      * Models and data.
      *
-     * @param embModel      the text encoder; empty if the base model itself embeds the descriptions
-     * @param baseModel     the model that the adapters fit
-     * @param trainTasks    names of the training tasks, in order
-     * @param oneHotTaskEmb a task embedding is one-hot over {@code trainTasks}, not a text's
+     * @param embModel   the text encoder; empty if the base model itself embeds the descriptions
+     * @param baseModel  the model that the adapters fit
+     * @param trainTasks names of the training tasks, in order
+     * @param condition  what it reads
      */
-    public record Origin(Optional<String> embModel, String baseModel, List<String> trainTasks, boolean oneHotTaskEmb) {
+    public record Origin(Optional<String> embModel, String baseModel, List<String> trainTasks, Condition condition) {
         public Origin {
             trainTasks = List.copyOf(trainTasks);
         }

@@ -1,5 +1,6 @@
 package dev.t2l.train;
 
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.io.FormatException;
 import dev.t2l.tensor.DType;
@@ -82,10 +83,7 @@ final class ConfigReader {
 
     private TrainingConfig config() {
         long seed = root.seed("seed", 42);
-        var models = new Models(required("base", "the frozen language model: a folder, a GGUF file or a hub id"), root.text("encoder"));
-        if (kind == Kind.RECON && models.encoder().equals(Optional.of(TrainingConfig.ONE_HOT))) {
-            throw root.problem("encoder", "is one_hot; reconstruction reads descriptions");
-        }
+        Models models = models();
         Data data = data();
         Text text = text(root.section("text"));
         Adapter adapter = adapter(root.section("adapter"));
@@ -99,6 +97,19 @@ final class ConfigReader {
         Run run = run(root.section("validation"), root.section("checkpoint"));
         root.done();
         return new TrainingConfig(kind, seed, models, data, text, adapter, network, batch, precision, budget, optimiser, regularisation, reconstruction, run, root.resolved());
+    }
+
+    /** Values of {@code base_dtype}. */
+    private enum BaseType { FILE, BF16 }
+
+    private Models models() {
+        String base = required("base", "the frozen language model: a folder, a GGUF file or a hub id");
+        Optional<DType> type = root.choice("base_dtype", BaseType.FILE) == BaseType.BF16 ? Optional.of(DType.BF16) : Optional.empty();
+        var models = new Models(base, type, root.text("encoder"), root.choice("condition", Condition.DESCRIPTION));
+        if (kind == Kind.RECON && models.condition() != Condition.DESCRIPTION) {
+            throw root.problem("condition", "is no description; reconstruction reads descriptions alone");
+        }
+        return models;
     }
 
     private String required(String key, String what) {

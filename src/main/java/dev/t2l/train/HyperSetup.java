@@ -3,6 +3,7 @@ package dev.t2l.train;
 import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.hyper.HyperConfig;
 import dev.t2l.hyper.HyperConfig.Architecture;
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.LoraShape;
 import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
@@ -27,16 +28,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * A hypernetwork for fine-tuning as a configuration wants it: its shape, its first weights, and how it is saved.
  *
  * @param start every tensor, on the host
  */
-record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, List<TrainingTask> tasks, TaskEmbeddings embeddings) {
+record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, List<TrainingTask> tasks, SampleEmbeddings embeddings) {
     /** A network for fine-tuning, perhaps on top of a multi-task LoRA. */
-    static HyperSetup of(TrainingConfig settings, DecoderConfig base, List<TrainingTask> tasks, TaskEmbeddings embeddings) {
+    static HyperSetup of(TrainingConfig settings, DecoderConfig base, List<TrainingTask> tasks, SampleEmbeddings embeddings) {
         TrainingConfig.Network wanted = settings.network();
         TrainingConfig.Adapter adapter = settings.adapter();
         Variant variant = wanted.variant();
@@ -44,9 +44,9 @@ record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, L
                 wanted.latent(), wanted.headIn(), embeddings.width());
         var shape = new LoraShape(adapter.rank(), adapter.alpha(), adapter.rslora(), base.layers());
         List<Target> targets = adapter.targets().stream().map(p -> new Target(p, base.in(p), base.out(p), wanted.offsets().isEmpty())).toList();
-        Optional<String> encoder = settings.models().encoder();
-        boolean oneHot = encoder.equals(Optional.of(TrainingConfig.ONE_HOT));
-        var origin = new Origin(oneHot ? Optional.empty() : encoder, settings.models().base(), tasks.stream().map(TrainingTask::name).toList(), oneHot);
+        Condition condition = settings.models().condition();
+        var origin = new Origin(condition == Condition.ONE_HOT ? Optional.empty() : settings.models().encoder(), settings.models().base(),
+                tasks.stream().map(TrainingTask::name).toList(), condition);
         var network = new HyperConfig(architecture, shape, targets, HyperConfig.Training.sft(), origin);
         var setup = new HyperSetup(settings, network, HyperInit.weights(network, Purpose.INITIALISATION.seed(settings.seed(), 0)), tasks, embeddings);
         wanted.offsets().ifPresent(folder -> setup.offset(Path.of(folder)));
@@ -88,8 +88,8 @@ record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, L
     }
 
     /**
-     * Writes the network as {@link HyperCheckpoint} reads it, the tasks' embeddings ({@link Reconstruction#EMBEDDINGS}) and the
-     * configuration.
+     * Writes the network as {@link HyperCheckpoint} reads it, the tasks' embeddings, if it reads such ({@link Reconstruction#EMBEDDINGS}),
+     * and the configuration.
      */
     void save(Path folder, Parameters parameters) {
         var lora = network.lora();
@@ -103,9 +103,10 @@ record HyperSetup(TrainingConfig settings, HyperConfig network, Weights start, L
                 checkpoint.save(folder);
             }
         }
-        Map<String, Tensor> rows = new LinkedHashMap<>();
-        IntStream.range(0, tasks.size()).forEach(i -> rows.put(tasks.get(i).name(), embeddings.training().get(i)));
-        SafeTensors.write(folder.resolve(Reconstruction.EMBEDDINGS), rows, Map.of("format", "pt"));
+        Map<String, Tensor> rows = embeddings.kept(tasks);
+        if (!rows.isEmpty()) {
+            SafeTensors.write(folder.resolve(Reconstruction.EMBEDDINGS), rows, Map.of("format", "pt"));
+        }
         RunFolder.writeConfig(folder, settings.resolved());
     }
 

@@ -31,8 +31,9 @@ public final class PromptFormat {
      *
      * @param ids      of both
      * @param response so many of them, the last ones, are to be predicted
+     * @param prompt   the text before it was put into a chat template and shortened
      */
-    public record Tokens(int[] ids, int response) {
+    public record Tokens(int[] ids, int response, String prompt) {
         /** As transformers has them: {@link TrainingBatch#IGNORED} on the prompt. */
         public int[] labels() {
             int[] labels = ids.clone();
@@ -87,14 +88,14 @@ public final class PromptFormat {
                 .orElseGet(() -> tokenizer.encode(example.prompt(), false, false));
         int[] response = tokenizer.encode(example.response(), false, false);
         return switch (text.truncation()) {
-            case TOGETHER -> tokens(Truncation.longestFirst(prompt, joined(response, end), text.maxTokens(), Truncation.Side.LEFT));
-            case APART -> tokens(new Truncation.Pair(Truncation.cut(prompt, text.maxPrompt(), Truncation.Side.LEFT),
+            case TOGETHER -> tokens(example, Truncation.longestFirst(prompt, joined(response, end), text.maxTokens(), Truncation.Side.LEFT));
+            case APART -> tokens(example, new Truncation.Pair(Truncation.cut(prompt, text.maxPrompt(), Truncation.Side.LEFT),
                     joined(Truncation.cut(response, text.maxResponse(), Truncation.Side.RIGHT), end)));
         };
     }
 
-    private static Tokens tokens(Truncation.Pair pair) {
-        return new Tokens(pair.ids(), pair.second().length);
+    private static Tokens tokens(Example example, Truncation.Pair pair) {
+        return new Tokens(pair.ids(), pair.second().length, example.prompt());
     }
 
     private static int[] joined(int[] first, int[] second) {

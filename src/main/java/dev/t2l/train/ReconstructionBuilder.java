@@ -4,6 +4,7 @@ import dev.t2l.backend.Backend;
 import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.hyper.HyperConfig;
 import dev.t2l.hyper.HyperConfig.Architecture;
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
 import dev.t2l.hyper.HyperConfig.Training;
@@ -191,7 +192,7 @@ public final class ReconstructionBuilder {
     }
 
     private Origin origin() {
-        return new Origin(embModel, Objects.requireNonNullElse(library.adapterConfig().baseModel(), ""), library.tasks(), false);
+        return new Origin(embModel, Objects.requireNonNullElse(library.adapterConfig().baseModel(), ""), library.tasks(), Condition.DESCRIPTION);
     }
 
     private HyperConfig continued(HyperConfig config) {
@@ -202,7 +203,7 @@ public final class ReconstructionBuilder {
             throw new IllegalArgumentException("a network for reconstruction of " + library.shape() + " at " + library.targets() + " from embeddings of width "
                     + width + " was wanted, found " + config);
         }
-        var origin = new Origin(config.origin().embModel(), config.origin().baseModel(), library.tasks(), config.origin().oneHotTaskEmb());
+        var origin = new Origin(config.origin().embModel(), config.origin().baseModel(), library.tasks(), config.origin().condition());
         return new HyperConfig(config.architecture(), config.lora(), config.targets(), config.training(), origin);
     }
 }

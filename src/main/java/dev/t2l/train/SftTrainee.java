@@ -2,6 +2,8 @@ package dev.t2l.train;
 
 import dev.t2l.backend.Backend;
 import dev.t2l.hyper.HyperParameters;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.train.PromptFormat.Tokens;
 import dev.t2l.train.SampleSource.Held;
@@ -19,18 +21,19 @@ final class SftTrainee implements Trainee {
     private final Optimiser optimiser;
     private final FrozenDecoder base;
     private final SupervisedFineTuning tuning;
-    private final TaskEmbeddings.Rows rows;
+    private final Backend backend;
+    private final Memory embeddings; // of a step's samples
     private final BaseWork work;
 
     /** @param base closed with this */
     SftTrainee(HyperSetup setup, SampleSource samples, FrozenDecoder base) {
         TrainingConfig config = setup.settings();
-        Backend backend = base.decoder().backend();
+        this.backend = base.decoder().backend();
         this.setup = setup;
         this.samples = samples;
         this.base = base;
         this.work = BaseWork.of(base.decoder().config());
-        this.rows = new TaskEmbeddings.Rows(backend, setup.embeddings().width(), samples.most());
+        this.embeddings = backend.allocate(4L * samples.most() * setup.embeddings().width());
         this.parameters = new Parameters(backend, HyperParameters.of(setup.network()).trainableTable());
         parameters.upload(parameters.values(), setup.start());
         this.optimiser = new Optimiser(parameters, Settings.optimiser(config));
@@ -62,8 +65,9 @@ final class SftTrainee implements Trainee {
     public Step step(long t, double rate) {
         List<Draw> draws = samples.sampler().draws(t);
         List<Tokens> tokens = draws.stream().map(samples::tokens).toList();
-        Tensor embeddings = rows.upload(draws.stream().map(d -> setup.embeddings().training().get(d.task()).slice(d.description(), d.description() + 1L)).toList());
-        StepResult result = tuning.step(embeddings, samples.passes(tokens, true), rate, Purpose.STEP.seed(setup.settings().seed(), t));
+        Tensor read = embeddings(draws.size());
+        setup.embeddings().ofDraws(backend, read, draws, tokens);
+        StepResult result = tuning.step(read, samples.passes(tokens, true), rate, Purpose.STEP.seed(setup.settings().seed(), t));
         return new Step(result, tokens.stream().mapToLong(s -> s.ids().length).sum(), work.flops(tokens) + HyperSetup.flops(setup.network(), draws.size()));
     }
 
@@ -72,17 +76,16 @@ final class SftTrainee implements Trainee {
         double sum = 0;
         int count = 0;
         for (List<Held> group : samples.heldOut()) {
-            Tensor embeddings = rows.upload(group.stream().map(this::description).toList());
-            sum += group.size() * tuning.validate(embeddings, samples.passes(group.stream().map(Held::tokens).toList(), true));
+            Tensor read = embeddings(group.size());
+            setup.embeddings().ofHeldOut(backend, read, group);
+            sum += group.size() * tuning.validate(read, samples.passes(group.stream().map(Held::tokens).toList(), true));
             count += group.size();
         }
         return count == 0 ? OptionalDouble.empty() : OptionalDouble.of(sum / count);
     }
 
-    private Tensor description(Held held) {
-        Tensor all = setup.embeddings().validation().get(held.task());
-        long row = held.number() % all.rows();
-        return all.slice(row, row + 1);
+    private Tensor embeddings(int rows) {
+        return Tensor.of(DType.F32, embeddings.segment(), rows, setup.embeddings().width());
     }
 
     @Override
@@ -95,7 +98,7 @@ final class SftTrainee implements Trainee {
         tuning.close();
         optimiser.close();
         parameters.close();
-        rows.close();
+        embeddings.close();
         base.close();
     }
 }

@@ -2,12 +2,16 @@ package dev.t2l.train;
 
 import dev.t2l.TextEncoder;
 import dev.t2l.backend.Backend;
-import dev.t2l.tensor.DType;
-import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
+import dev.t2l.train.PromptFormat.Tokens;
+import dev.t2l.train.SampleSource.Held;
+import dev.t2l.train.TaskSampler.Draw;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * What a hypernetwork reads of each task, made once before the first step.
@@ -15,8 +19,7 @@ import java.util.List;
  * @param training   by task: f32 [descriptions, width] on the host
  * @param validation by task: of other descriptions, else the same
  */
-record TaskEmbeddings(int width, List<Tensor> training, List<Tensor> validation) {
-    private static final int AT_ONCE = 32;
+record TaskEmbeddings(int width, List<Tensor> training, List<Tensor> validation) implements SampleEmbeddings {
 
     /** Descriptions as the encoder reads them. */
     static TaskEmbeddings of(List<TrainingTask> tasks, TextEncoder encoder) {
@@ -43,8 +46,8 @@ record TaskEmbeddings(int width, List<Tensor> training, List<Tensor> validation)
     private static Tensor encoded(List<String> descriptions, TextEncoder encoder) {
         float[] all = new float[descriptions.size() * encoder.width()];
         int at = 0;
-        for (int from = 0; from < descriptions.size(); from += AT_ONCE) {
-            for (float[] row : encoder.embedTasks(descriptions.subList(from, Math.min(descriptions.size(), from + AT_ONCE)))) {
+        for (int from = 0; from < descriptions.size(); from += InputEmbeddings.AT_ONCE) {
+            for (float[] row : encoder.embedTasks(descriptions.subList(from, Math.min(descriptions.size(), from + InputEmbeddings.AT_ONCE)))) {
                 System.arraycopy(row, 0, all, at, row.length);
                 at += row.length;
             }
@@ -52,42 +55,41 @@ record TaskEmbeddings(int width, List<Tensor> training, List<Tensor> validation)
         return Tensor.ofFloats(all, descriptions.size(), encoder.width());
     }
 
-    /** How many each task has to train on. */
-    int count(int task) {
+    @Override
+    public int choices(int task) {
         return Math.toIntExact(training.get(task).rows());
     }
 
-    /** Memory on a backend for the embeddings of a step, filled again for each. */
-    static final class Rows implements AutoCloseable {
-        private final Backend backend;
-        private final int width;
-        private final int most;
-        private final Memory memory;
+    @Override
+    public void ofDraws(Backend backend, Tensor out, List<Draw> draws, List<Tokens> samples) {
+        upload(backend, out, draws.stream().map(draw -> training.get(draw.task()).slice(draw.description(), draw.description() + 1L)).toList());
+    }
 
-        Rows(Backend backend, int width, int most) {
-            this.backend = backend;
-            this.width = width;
-            this.most = most;
-            this.memory = backend.allocate(4L * most * width);
-        }
+    @Override
+    public void ofHeldOut(Backend backend, Tensor out, List<Held> samples) {
+        upload(backend, out, samples.stream().map(held -> {
+            Tensor all = validation.get(held.task());
+            long row = held.number() % all.rows();
+            return all.slice(row, row + 1);
+        }).toList());
+    }
 
-        /** f32 [rows, width] on the backend, until the next call. */
-        Tensor upload(List<Tensor> rows) {
-            if (rows.size() > most) {
-                throw new IllegalArgumentException(rows.size() + " embeddings, there is room for " + most);
-            }
-            Tensor host = Tensor.ofFloats(new float[rows.size() * width], rows.size(), width);
-            for (int i = 0; i < rows.size(); i++) {
-                MemorySegment.copy(rows.get(i).data(), 0, host.data(), 4L * i * width, 4L * width);
-            }
-            Tensor there = Tensor.of(DType.F32, memory.segment(), rows.size(), width);
-            backend.upload(there, host.data());
-            return there;
+    private void upload(Backend backend, Tensor out, List<Tensor> rows) {
+        Tensor host = Tensor.ofFloats(new float[rows.size() * width], rows.size(), width);
+        for (int i = 0; i < rows.size(); i++) {
+            MemorySegment.copy(rows.get(i).data(), 0, host.data(), 4L * i * width, 4L * width);
         }
+        backend.upload(out, host.data());
+    }
 
-        @Override
-        public void close() {
-            memory.close();
-        }
+    @Override
+    public Map<String, Tensor> kept(List<TrainingTask> tasks) {
+        Map<String, Tensor> rows = new LinkedHashMap<>();
+        IntStream.range(0, tasks.size()).forEach(i -> rows.put(tasks.get(i).name(), training.get(i)));
+        return rows;
+    }
+
+    @Override
+    public void close() {
     }
 }

@@ -82,11 +82,12 @@ public final class Training {
                     return run(trainee, samples.sampler(), tasks.size(), folder);
                 }
             }
-            TaskEmbeddings embeddings = models.embeddings(tasks);
-            SampleSource samples = samples(tokenised, embeddings::count);
-            HyperSetup setup = HyperSetup.of(config, models.base().config(), tasks, embeddings);
-            try (var trainee = new SftTrainee(setup, samples, models.frozen())) {
-                return run(trainee, samples.sampler(), tasks.size(), folder);
+            try (SampleEmbeddings embeddings = models.embeddings(tasks, tokenised)) {
+                SampleSource samples = samples(tokenised, embeddings::choices);
+                HyperSetup setup = HyperSetup.of(config, models.base().config(), tasks, embeddings);
+                try (var trainee = new SftTrainee(setup, samples, models.frozen())) {
+                    return run(trainee, samples.sampler(), tasks.size(), folder);
+                }
             }
         }
     }
@@ -99,7 +100,7 @@ public final class Training {
                     throw new FormatException(oracles, "folder", "has no adapter of the task '" + task.name() + "'; HINT: t2l train lora with adapter.of: task makes them, or choose tasks");
                 }
             }
-            TaskEmbeddings embeddings = models.embeddings(tasks);
+            TaskEmbeddings embeddings = models.descriptions(tasks);
             var library = new OracleLibrary(IntStream.range(0, tasks.size())
                     .mapToObj(i -> new Oracle(tasks.get(i).name(), PeftAdapter.read(oracle(oracles, tasks.get(i))), embeddings.training().get(i))).toList());
             listener.note(library.size() + " adapters");

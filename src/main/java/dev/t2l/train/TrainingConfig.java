@@ -1,5 +1,6 @@
 package dev.t2l.train;
 
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.io.FormatException;
 import dev.t2l.tensor.DType;
@@ -17,7 +18,7 @@ import java.util.OptionalInt;
  *
  * @param kind     what is trained
  * @param seed     everything random in step t is a function of it, of t, and of what it is for
- * @param models   {@code base}, {@code encoder}
+ * @param models   {@code base}, {@code base_dtype}, {@code encoder}, {@code condition}
  * @param precision {@code f32}, the default; or {@code bf16}, for models in bf16: the base's activations wait for the backward pass in bf16, and its
  *                 products and attention may round to it, as under autocast; all that is trained stays f32
  * @param resolved every key with its value, defaults included: what a run's folder keeps as config.yaml
@@ -59,14 +60,15 @@ public record TrainingConfig(Kind kind, long seed, Models models, Data data, Tex
         UNIFORM
     }
 
-    /** Whether a text becomes a vector by an encoder, or a task one by its number ({@code encoder: one_hot}). */
-    public static final String ONE_HOT = "one_hot";
-
     /**
-     * @param base    folder, GGUF file or hub id of the frozen language model
-     * @param encoder the same of the text encoder; empty: the base reads the descriptions; {@value #ONE_HOT}: tasks are numbered
+     * @param base      folder, GGUF file or hub id of the frozen language model
+     * @param baseDtype {@code base_dtype}: its matrices are converted to this type when they are loaded: {@code bf16}; default {@code file}: they stay in
+     *                  their file's, which is empty here
+     * @param encoder   the same as {@code base} of the text encoder; empty: the base reads the texts
+     * @param condition what the hypernetwork reads of a sample: a {@code description} of its task, the default; the sample's own prompt, {@code input},
+     *                  for an adapter to each input; or {@code one_hot}, its task's number
      */
-    public record Models(String base, Optional<String> encoder) {
+    public record Models(String base, Optional<DType> baseDtype, Optional<String> encoder, Condition condition) {
     }
 
     /**

@@ -148,6 +148,27 @@ class FrontCommandsTest {
         }).text(), both);
     }
 
+    /** A hypernetwork that says that it reads inputs. */
+    private Path readingInputs() throws IOException {
+        Path t2l = Tiny.copy(Tiny.T2L, folder.resolve("inputs"));
+        Files.writeString(t2l.resolve("args.yaml"), Files.readString(t2l.resolve("args.yaml")).replaceAll("use_(inp_as_desc|per_task_emb):.*\n", "") + "use_inp_as_desc: true\n");
+        return t2l;
+    }
+
+    @Test
+    void eachPromptMayMakeItsAdapter() throws Exception {
+        String inputs = readingInputs().toString();
+        String text = json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--t2l", inputs, "once").get("text").asText();
+        assertEquals(json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--t2l", T2L, "--task", "once", "once").get("text").asText(), text);
+        done("adapt", "once", "--t2l", inputs, "--input", "--base", BASE, "--out", folder.resolve("a").toString());
+        assertEquals(text, json("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json", "--adapter", folder.resolve("a").toString(), "once").get("text").asText());
+        assertEquals(1, t2l("run", "--base", BASE, "--raw", "--t2l", inputs, "--task", TASK, "once"));
+        assertOneLine("t2l run: ", "HINT");
+        assertEquals(1, t2l("adapt", TASK, "--t2l", inputs, "--base", BASE, "--out", folder.resolve("b").toString()));
+        assertOneLine("t2l adapt: ", "--input");
+        assertWrongUsage("--task is missing", "run", "--base", BASE, "--raw", "--t2l", T2L, "once");
+    }
+
     @Test
     void withoutAPromptItIsAConversation() throws Exception {
         Path base = Tiny.withChatTemplate(folder.resolve("chatty"));

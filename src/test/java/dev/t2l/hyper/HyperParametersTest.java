@@ -3,6 +3,7 @@ package dev.t2l.hyper;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.t2l.hyper.HyperConfig.Architecture;
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.LoraShape;
 import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
@@ -35,6 +36,6 @@ class HyperParametersTest {
     private static HyperConfig mistral(Architecture architecture) {
         var targets = List.of(new Target(Projection.Q, 4096, 4096, true), new Target(Projection.V, 4096, 1024, true));
         return new HyperConfig(architecture, new LoraShape(8, 16, true, 32), targets, Training.sft(),
-                new Origin(Optional.of("Alibaba-NLP/gte-large-en-v1.5"), "mistralai/Mistral-7B-Instruct-v0.2", List.of(), false));
+                new Origin(Optional.of("Alibaba-NLP/gte-large-en-v1.5"), "mistralai/Mistral-7B-Instruct-v0.2", List.of(), Condition.DESCRIPTION));
     }
 }

@@ -1,6 +1,7 @@
 package dev.t2l.hyper;
 
 import dev.t2l.hyper.HyperConfig.Architecture;
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.LoraShape;
 import dev.t2l.hyper.HyperConfig.Origin;
 import dev.t2l.hyper.HyperConfig.Target;
@@ -36,7 +37,7 @@ final class TinyHypernetworks {
 
         HyperConfig config(Training training, List<Target> targets, int rank) {
             return new HyperConfig(new Architecture(shared, byRank, positions, 16, 6, 3), new LoraShape(rank, 4, true, 2), targets, training,
-                    new Origin(Optional.of("encoder"), "base", List.of(), false));
+                    new Origin(Optional.of("encoder"), "base", List.of(), Condition.DESCRIPTION));
         }
     }
 

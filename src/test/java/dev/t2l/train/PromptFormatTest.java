@@ -83,8 +83,8 @@ class PromptFormatTest {
 
     @Test
     void whatHasNothingToPredictIsLeftOutAndCounted() {
-        assertFalse(new Tokens(new int[] {1}, 1).predicts());
-        assertFalse(new Tokens(new int[] {1, 2}, 0).predicts());
+        assertFalse(new Tokens(new int[] {1}, 1, "").predicts());
+        assertFalse(new Tokens(new int[] {1, 2}, 0, "").predicts());
         var task = new TrainingTask("t", List.of("d"), List.of(), List.of(new Example("", ""), new Example("a", "b")), List.of());
         TokenisedTask tokenised = TokenisedTask.of(List.of(task), format(false, Shortening.TOGETHER, 512, 0, 0)).getFirst();
         assertEquals(1, tokenised.refused());

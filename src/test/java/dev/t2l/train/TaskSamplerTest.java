@@ -80,7 +80,7 @@ class TaskSamplerTest {
     void passesHoldToTheirTokensAndWeighSamplesAlike() {
         List<Tokens> samples = new ArrayList<>();
         for (int length : new int[] {9, 3, 30, 4, 5}) {
-            samples.add(new Tokens(new int[length], 2));
+            samples.add(new Tokens(new int[length], 2, ""));
         }
         int[] adapters = {0, 1, 2, 3, 4};
         assertEquals(1, Passes.of(samples, adapters, 0).size());

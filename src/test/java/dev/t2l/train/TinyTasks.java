@@ -16,12 +16,17 @@ final class TinyTasks {
     }
 
     static Path write(Path folder) throws IOException {
+        return write(folder, "Write %s.");
+    }
+
+    /** @param description of each task, the first one */
+    static Path write(Path folder, String description) throws IOException {
         Files.createDirectories(folder.resolve("tasks"));
         var list = new StringBuilder();
         for (String name : NAMES) {
             list.append(list.isEmpty() ? "[" : ",\n").append("""
-                    {"name": "%s", "suite": "train", "descriptions": ["Write %s.", "The text in %s", "%s it"], "eval_descriptions": ["Give %s."]}"""
-                    .formatted(name, name, name, name, name));
+                    {"name": "%s", "suite": "train", "descriptions": ["%s", "The text in %s", "%s it"], "eval_descriptions": ["Give %s."]}"""
+                    .formatted(name, description.formatted(name), name, name, name));
             var lines = new StringBuilder();
             for (int i = 0; i < 12; i++) {
                 lines.append("{\"split\": \"%s\", \"input\": \"one %d\", \"output\": \"%s %d\"}\n".formatted(i < 10 ? "train" : "test", i, name, i));

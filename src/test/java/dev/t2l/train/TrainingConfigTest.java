@@ -4,8 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.io.FormatException;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Projection;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +15,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,6 +40,9 @@ class TrainingConfigTest {
     void whatIsNotSaidHasThePapersValue() throws IOException {
         TrainingConfig config = load(LEAST);
         assertEquals(TrainingConfig.Kind.SFT, config.kind());
+        assertEquals(Optional.empty(), config.models().baseDtype());
+        assertEquals(Optional.of(DType.BF16), load("base_dtype: bf16\n" + LEAST).models().baseDtype());
+        assertEquals(Condition.DESCRIPTION, config.models().condition());
         assertEquals(8, config.adapter().rank());
         assertTrue(config.adapter().rslora());
         assertEquals(List.of(Projection.Q, Projection.V), config.adapter().targets());
@@ -83,12 +89,21 @@ class TrainingConfigTest {
         "epochs: 3 | key 'steps': wanted one of steps, epochs and steps_per_task, found 2 of them",
         "steps: 3 | line 4: found duplicate key steps",
         "tasks: [1] | line 4, key 'tasks[0]': wanted text, found '1'; HINT: quote",
+        "base_dtype: f16 | line 4, key 'base_dtype': wanted one of file, bf16, found 'f16'",
+        "condition: inputs | line 4, key 'condition': wanted one of description, input, one_hot, found 'inputs'",
         "loss: l2 | line 4, key 'loss': wanted one of l1, mse, found 'l2'",
         "network: [ | line"})
     void mistakesAreNamedWithTheirLine(String mistake, String complaint) throws IOException {
         String path = file(LEAST + mistake + "\n");
         String message = assertThrows(FormatException.class, () -> TrainingConfig.load(path, List.of())).getMessage();
         assertTrue(message.startsWith(path + ": ") && message.contains(complaint.strip()), message);
+    }
+
+    @Test
+    void reconstructionReadsDescriptions() throws IOException {
+        String path = file("kind: recon\nreconstruction: {oracles: x}\ncondition: input\n" + LEAST);
+        String message = assertThrows(FormatException.class, () -> TrainingConfig.load(path, List.of())).getMessage();
+        assertTrue(message.contains("line 3, key 'condition': is no description"), message);
     }
 
     @Test

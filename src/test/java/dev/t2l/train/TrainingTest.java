@@ -3,6 +3,7 @@ package dev.t2l.train;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,6 +17,7 @@ import dev.t2l.io.FormatException;
 import dev.t2l.io.PeftAdapter;
 import dev.t2l.io.SafeTensors;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,6 +27,7 @@ import java.util.Map;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Whole runs at tiny size, on plain Java. */
@@ -243,7 +246,7 @@ class TrainingTest {
         lora.put("kind", "lora");
         Path mt = run(lora, false, TrainingListener.NONE).trained();
         Map<String, Object> keys = sft("on-top");
-        keys.put("encoder", TrainingConfig.ONE_HOT);
+        keys.put("condition", "one_hot");
         keys.put("network.offsets", mt);
         Path trained = run(keys, false, TrainingListener.NONE).trained();
         try (SafeTensors tensors = SafeTensors.open(trained.resolve("hypermod.safetensors"))) {
@@ -253,5 +256,60 @@ class TrainingTest {
             assertArrayEquals(wanted, Arrays.copyOf(offset, wanted.length));
             assertEquals(3, tensors.weights().get("task_encoder.mlp.0.weight").cols());
         }
+    }
+
+    /** A sample's adapter is made of its prompt: descriptions change nothing, and the network says what it reads. */
+    @Test
+    void anAdapterMayBeMadeOfEachInput() throws IOException {
+        Map<String, Object> keys = sft("inputs");
+        keys.put("condition", "input");
+        Path trained = run(keys, false, TrainingListener.NONE).trained();
+        Path others = TinyTasks.write(folder.resolve("others"), "Tell %s.");
+        Map<String, Object> described = TinyTasks.sft(others, folder.resolve("described"));
+        described.put("condition", "input");
+        assertSameTensors(trained.resolve("hypermod.safetensors"), run(described, false, TrainingListener.NONE).trained().resolve("hypermod.safetensors"));
+        Map<String, Object> byTask = sft("tasks");
+        assertFalse(Arrays.equals(Files.readAllBytes(trained.resolve("hypermod.safetensors")),
+                Files.readAllBytes(run(byTask, false, TrainingListener.NONE).trained().resolve("hypermod.safetensors"))));
+        assertFalse(Files.exists(trained.resolve(Reconstruction.EMBEDDINGS)));
+        String args = Files.readString(trained.resolve("args.yaml"));
+        assertTrue(args.contains("use_inp_as_desc: true") && args.contains("use_per_task_emb: false"), args);
+        try (Backend backend = Backend.open("java"); LanguageModel lm = LanguageModel.load(Tiny.BASE, backend); TextToLora t2l = TextToLora.load(trained, lm);
+             Adapter adapter = t2l.generateForInput("one 3"); Adapter other = t2l.generateForInput("one 4")) {
+            assertFalse(Arrays.equals(first(adapter), first(other)));
+            for (Executable wrong : List.<Executable>of(() -> t2l.generate("Write upper."), () -> t2l.adapt("Write upper."))) {
+                String message = assertThrows(IllegalStateException.class, wrong).getMessage();
+                assertTrue(message.contains("generateForInput"), message);
+            }
+        }
+        try (Backend backend = Backend.open("java"); LanguageModel lm = LanguageModel.load(Tiny.BASE, backend); TextToLora t2l = TextToLora.load(Tiny.T2L, lm)) {
+            String message = assertThrows(IllegalStateException.class, () -> t2l.generateForInput("one 3")).getMessage();
+            assertTrue(message.contains("descriptions"), message);
+        }
+    }
+
+    private static float[] first(Adapter adapter) {
+        return adapter.onHost(Arena.ofAuto()).pairs().values().iterator().next().a().toFloats();
+    }
+
+    @Test
+    void anInputMustNotBeBlank() throws IOException {
+        Map<String, Object> keys = sft("blank");
+        keys.put("condition", "input");
+        keys.put("template", " ");
+        String message = assertThrows(IllegalArgumentException.class, () -> run(keys, false, TrainingListener.NONE)).getMessage();
+        assertTrue(message.contains("'upper'") && message.contains("HINT"), message);
+    }
+
+    @Test
+    void theBaseMayBeConvertedToBf16() throws IOException {
+        Map<String, Object> converted = sft("bf16");
+        converted.put("base_dtype", "bf16");
+        run(converted, false, TrainingListener.NONE);
+        run(sft("file"), false, TrainingListener.NONE);
+        List<JsonNode> a = MetricsLog.read(folder.resolve("bf16"));
+        List<JsonNode> b = MetricsLog.read(folder.resolve("file"));
+        assertEquals(b.getFirst().get("loss").doubleValue(), a.getFirst().get("loss").doubleValue(), 0.02);
+        assertNotEquals(b.getFirst().get("loss").doubleValue(), a.getFirst().get("loss").doubleValue());
     }
 }

@@ -39,6 +39,8 @@ final class CudaBlasLt {
     static final long ALIGNMENT = 16;
     /** Rows that algorithms are chosen for. */
     static final long ROWS = 2048;
+    /** Rows that they must be fit for, too: few, many, and no multiples of anything. */
+    private static final long[] OTHER_ROWS = {1, 132, ROWS - 1};
 
     // cublasLt.h, library_types.h
     private static final int R_32F = 0;
@@ -101,6 +103,8 @@ final class CudaBlasLt {
     /** handle, operation, a, b, c, d, preference, wanted, results, found. */
     private final MethodHandle heuristic = bind("cublasLtMatmulAlgoGetHeuristic", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
             JAVA_INT, ADDRESS, ADDRESS);
+    /** handle, operation, a, b, c, d, algorithm, result. */
+    private final MethodHandle algorithmCheck = bind("cublasLtMatmulAlgoCheck", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS);
     /** handle, operation, alpha, a and layout, b and layout, beta, c and layout, d and layout, algorithm, workspace and bytes, stream. */
     private final MethodHandle matmul = bind("cublasLtMatmul", JAVA_LONG, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS, JAVA_LONG,
             JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_LONG);
@@ -218,7 +222,7 @@ final class CudaBlasLt {
             check((int) heuristic.invokeExact(handle, operation, w, x, y, y, preference, CANDIDATES, results, found), "cublasLtMatmulAlgoGetHeuristic");
             for (int i = 0; i < found.get(JAVA_INT, 0); i++) {
                 MemorySegment algorithm = results.asSlice((long) i * RESULT_BYTES, ALGO_BYTES);
-                if (results.get(JAVA_INT, (long) i * RESULT_BYTES + RESULT_STATE) == 0 && parts(algorithm) <= 1) {
+                if (results.get(JAVA_INT, (long) i * RESULT_BYTES + RESULT_STATE) == 0 && parts(algorithm) <= 1 && fits(algorithm, operation, w, x, y)) {
                     LOG.log(System.Logger.Level.DEBUG, "cublasLt: candidate " + i + " of " + found.get(JAVA_INT, 0) + " for " + size);
                     return new Plan(operation, w, x, y, algorithm);
                 }
@@ -226,6 +230,21 @@ final class CudaBlasLt {
             throw new CudaException("cublasLt has no algorithm for " + size + " on " + device);
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
+        }
+    }
+
+    /** Whether an algorithm takes any number of rows: some are for those that divide evenly. */
+    private boolean fits(MemorySegment algorithm, long operation, long w, long x, long y) throws Throwable {
+        try (Arena confined = Arena.ofConfined()) {
+            MemorySegment result = confined.allocate(RESULT_BYTES, 8);
+            boolean fits = true;
+            for (long rows : OTHER_ROWS) {
+                set(layoutSet, x, LAYOUT_COLS, rows, 8);
+                set(layoutSet, y, LAYOUT_COLS, rows, 8);
+                fits &= (int) algorithmCheck.invokeExact(handle, operation, w, x, y, y, algorithm, result) == 0
+                        && result.get(JAVA_LONG, ALGO_BYTES) <= WORKSPACE;
+            }
+            return fits;
         }
     }
 

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -141,6 +142,33 @@ class PrefillProductsTest {
                 without++;
             }
             assertArrayEquals(Arrays.copyOfRange(bare, without * width, (without + 1) * width), Arrays.copyOfRange(want, without * width, (without + 1) * width));
+        }
+    }
+
+    /** Sizes of SmolLM2 and of Mistral, forwards and backwards, for numbers of rows that divide nothing. */
+    @ParameterizedTest
+    @CsvSource({"576, 49152", "576, 192", "1536, 576", "576, 1536", "4096, 1024", "4096, 14336", "4096, 32000"})
+    void anyNumberOfRowsOfARealSize(int in, int out) {
+        Tensor w = data.weights(DType.BF16, out, in);
+        int n = 292;
+        Tensor x = data.normal(n, in);
+        float[] all = product(x, w);
+        try (Backend cuda = Target.CUDA_PREFILLING.open(1)) {
+            Tensor dx = KernelData.zeros(n, in);
+            Tensor dy = data.normal(n, out);
+            cuda.gradients().linearBackward(dx, dy, w, false);
+            float[] back = dx.toFloats();
+            for (int rows : new int[] {1, 2, 100, 132, 173}) {
+                assertArrayEquals(Arrays.copyOf(all, rows * out), product(x.slice(0, rows), w), rows + " rows");
+                Tensor part = KernelData.zeros(rows, in);
+                cuda.gradients().linearBackward(part, dy.slice(0, rows), w, false);
+                assertArrayEquals(Arrays.copyOf(back, rows * in), part.toFloats(), rows + " rows backwards");
+            }
+        }
+        try (Backend cuda = Target.CUDA.open(1)) {
+            Tensor y = KernelData.zeros(n, out);
+            cuda.linear(y, x, w, null);
+            KernelData.assertNear(y.toFloats(), all, 5e-3);
         }
     }
 

@@ -17,6 +17,7 @@ module dev.t2l {
 
     exports dev.t2l;
     exports dev.t2l.backend;
+    exports dev.t2l.eval;
     exports dev.t2l.hyper;
     exports dev.t2l.io;
     exports dev.t2l.model;

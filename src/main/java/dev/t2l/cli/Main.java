@@ -50,6 +50,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new Run())
                 .addSubcommand(new Embed())
                 .addSubcommand(new Train())
+                .addSubcommand(new Eval())
                 .addSubcommand(new Plot())
                 .addSubcommand(new Merge())
                 .addSubcommand(new Export())

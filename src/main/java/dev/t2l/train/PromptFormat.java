@@ -1,28 +1,22 @@
 package dev.t2l.train;
 
 import dev.t2l.LanguageModel;
+import dev.t2l.data.ChatPrompts;
 import dev.t2l.text.ChatTemplate;
-import dev.t2l.text.Message;
-import dev.t2l.text.Segment;
 import dev.t2l.text.Tokenizer;
 import dev.t2l.text.Truncation;
 import dev.t2l.train.TrainingConfig.Text;
 import dev.t2l.train.TrainingTask.Example;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
  * Examples as a base model reads them: prompt and response each tokenised by itself, nothing added, and the end of the turn behind the
- * response. The prompt is a user's message in the model's chat template, ready for an answer, or plain text.
+ * response. Prompts are {@link ChatPrompts}.
  */
 public final class PromptFormat {
-    private static final String ANSWER = "answer";
-
-    private final Tokenizer tokenizer;
-    private final Optional<ChatTemplate> template;
+    private final ChatPrompts prompts;
     private final Text text;
     private final int[] end;
 
@@ -48,10 +42,9 @@ public final class PromptFormat {
     }
 
     PromptFormat(Tokenizer tokenizer, Optional<ChatTemplate> template, Text text) {
-        this.tokenizer = tokenizer;
-        this.template = template;
+        this.prompts = new ChatPrompts(tokenizer, template);
         this.text = text;
-        this.end = template.map(this::turnEnd).filter(ids -> ids.length > 0).orElseGet(() -> tokenizer.eosId().stream().toArray());
+        this.end = prompts.end();
     }
 
     /** @throws IllegalArgumentException if a chat template is wanted and the model has none */
@@ -68,25 +61,10 @@ public final class PromptFormat {
         return end.clone();
     }
 
-    /** The first token that ends a generation in what the template writes behind an answer. */
-    private int[] turnEnd(ChatTemplate chat) {
-        List<Segment> turn = chat.render(List.of(Message.user("question"), Message.assistant(ANSWER)), ChatTemplate.Options.of(tokenizer, false));
-        List<Segment> behind = new ArrayList<>();
-        for (Segment segment : turn) {
-            if (!segment.template() && segment.text().strip().equals(ANSWER)) {
-                behind.clear();
-            } else {
-                behind.add(segment);
-            }
-        }
-        return Arrays.stream(tokenizer.encode(behind, false)).filter(tokenizer.endOfGenerationIds()::contains).limit(1).toArray();
-    }
-
     /** An example, shortened as the configuration says. */
     public Tokens tokenise(Example example) {
-        int[] prompt = template.map(chat -> tokenizer.encode(chat.render(List.of(Message.user(example.prompt())), ChatTemplate.Options.of(tokenizer, true)), false))
-                .orElseGet(() -> tokenizer.encode(example.prompt(), false, false));
-        int[] response = tokenizer.encode(example.response(), false, false);
+        int[] prompt = prompts.encode(example.prompt());
+        int[] response = prompts.encodeAnswer(example.response());
         return switch (text.truncation()) {
             case TOGETHER -> tokens(example, Truncation.longestFirst(prompt, joined(response, end), text.maxTokens(), Truncation.Side.LEFT));
             case APART -> tokens(example, new Truncation.Pair(Truncation.cut(prompt, text.maxPrompt(), Truncation.Side.LEFT),

@@ -1,5 +1,6 @@
 package dev.t2l.train;
 
+import dev.t2l.data.JsonRecords;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;

@@ -1,4 +1,4 @@
-package dev.t2l.train;
+package dev.t2l.data;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -27,12 +27,12 @@ import java.util.zip.GZIPInputStream;
  *
  * @param line of the file, from 1, where the object begins
  */
-record JsonRecords(Path file, int line, JsonNode object) {
+public record JsonRecords(Path file, int line, JsonNode object) {
     private static final JsonMapper JSON = new JsonMapper();
     private static final ObjectReader LINE = JSON.reader(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     /** @throws FormatException naming file and line */
-    static List<JsonRecords> read(Path file) {
+    public static List<JsonRecords> read(Path file) {
         try (InputStream in = open(file)) {
             return file.getFileName().toString().contains(".jsonl") ? lines(file, in) : list(file, in);
         } catch (JsonProcessingException e) {
@@ -95,7 +95,7 @@ record JsonRecords(Path file, int line, JsonNode object) {
     }
 
     /** A text; numbers and booleans count as how they are written. */
-    String text(String field) {
+    public String text(String field) {
         JsonNode value = object.get(field);
         if (value == null || !value.isValueNode() || value.isNull()) {
             throw problem("field '" + field + "': wanted text, found " + (value == null ? "none; there are " + names() : value.getNodeType()));
@@ -103,11 +103,11 @@ record JsonRecords(Path file, int line, JsonNode object) {
         return value.asText();
     }
 
-    String text(String field, String missing) {
+    public String text(String field, String missing) {
         return object.hasNonNull(field) ? text(field) : missing;
     }
 
-    List<String> texts(String field) {
+    public List<String> texts(String field) {
         JsonNode value = object.get(field);
         if (value == null || value.isNull()) {
             return List.of();
@@ -125,7 +125,7 @@ record JsonRecords(Path file, int line, JsonNode object) {
         return texts;
     }
 
-    boolean has(String field) {
+    public boolean has(String field) {
         return object.hasNonNull(field);
     }
 
@@ -135,7 +135,7 @@ record JsonRecords(Path file, int line, JsonNode object) {
         return names;
     }
 
-    FormatException problem(String cause) {
+    public FormatException problem(String cause) {
         return new FormatException(file, "line " + line, cause);
     }
 }

@@ -1,16 +1,16 @@
-package dev.t2l.train;
+package dev.t2l.data;
 
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Optional;
 
 /** Which known name an unknown one was meant to be. */
-final class Spelling {
+public final class Spelling {
     private Spelling() {
     }
 
     /** The nearest name, if at most a third of its letters differ (Levenshtein 1966). */
-    static Optional<String> nearest(String word, Collection<String> names) {
+    public static Optional<String> nearest(String word, Collection<String> names) {
         return names.stream().filter(name -> distance(word, name) <= Math.max(1, Math.max(word.length(), name.length()) / 3))
                 .min(Comparator.comparingInt(name -> distance(word, name)));
     }

@@ -1,0 +1,183 @@
+package dev.t2l.cli;
+
+import dev.t2l.LanguageModel;
+import dev.t2l.backend.Backend;
+import dev.t2l.data.Spelling;
+import dev.t2l.eval.Column;
+import dev.t2l.eval.Columns;
+import dev.t2l.eval.EvalData;
+import dev.t2l.eval.EvalSettings;
+import dev.t2l.eval.EvalTable;
+import dev.t2l.eval.EvalTask;
+import dev.t2l.eval.Evaluation;
+import dev.t2l.eval.Fingerprint;
+import dev.t2l.eval.Metric;
+import dev.t2l.eval.TableText;
+import dev.t2l.io.AtomicFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code t2l eval}: how well tasks are done, with which help. */
+@Command(name = "eval", description = {"Scores a language model on tasks: alone, with adapters, and with adapters from descriptions, beside the controls.", "",
+    "Columns: constant (the most frequent test answer), constant-train (the most frequent training answer), base (the input alone), description (before the input), "
+        + "examples (description and three examples); for each --lora NAME=DIR: NAME, NAME+description; for each --t2l NAME=DIR: NAME-random (\"dogs;cats;bananas;\"), "
+        + "NAME-other (another task's description), NAME-vague (\"Answer the question.\"), NAME (the task's own), NAME+description (which stands in the prompt, too).", "",
+    "Every answer is kept in --out at once: stopped and begun again, or with more columns, tasks or examples, it asks only what is new."})
+final class Eval implements Callable<Integer> {
+    @Option(names = "--base", required = true, paramLabel = "MODEL", description = "The language model: a folder, a GGUF file, or a hub id.")
+    private String base;
+
+    @Option(names = "--data", required = true, paramLabel = "DIR", description = "Folder with tasks.json and tasks/NAME.jsonl[.gz].")
+    private Path data;
+
+    @Option(names = "--suite", paramLabel = "NAME", description = "Only tasks of this suite, such as test_unseen.")
+    private String suite;
+
+    @Option(names = "--tasks", split = ",", paramLabel = "NAME", description = "Only these tasks, with commas between.")
+    private List<String> tasks = List.of();
+
+    @Option(names = "--t2l", paramLabel = "[NAME=]DIR", description = "A hypernetwork; may be repeated. Its name is that of its columns. Default: t2l.")
+    private List<String> networks = List.of();
+
+    @Option(names = "--encoder", paramLabel = "MODEL", description = "The hypernetworks' text encoder. Default: the one they name, in the local cache, or the base model.")
+    private String encoder;
+
+    @Option(names = "--lora", paramLabel = "NAME=DIR", description = "An adapter for all tasks, such as a multi-task LoRA: a PEFT folder or GGUF file; may be repeated.")
+    private List<String> adapters = List.of();
+
+    @Option(names = "--columns", split = ",", paramLabel = "NAME", description = "Only these columns, with commas between, in the order of the list above. Default: all.")
+    private List<String> chosen = List.of();
+
+    @Option(names = "--examples", defaultValue = "60", paramLabel = "N", description = "The first N test examples of each task; 0 for all. Default: ${DEFAULT-VALUE}.")
+    private int examples;
+
+    @Option(names = "--descriptions", defaultValue = "3", paramLabel = "N", description = "The first N evaluation descriptions of each task. Default: ${DEFAULT-VALUE}.")
+    private int descriptions;
+
+    @Option(names = "--max-new", paramLabel = "N", description = "New tokens of an answer at most. Default: 16 more than the task's longest answer; 256 where the last number counts, 128 for ROUGE-L.")
+    private Integer maxNew;
+
+    @Option(names = "--max-prompt", defaultValue = "0", paramLabel = "N", description = "Prompts are cut on the left to N tokens. Default: only to the model's context.")
+    private int maxPrompt;
+
+    @Option(names = "--batch", defaultValue = "0", paramLabel = "N", description = "Questions at once at most; changes no answer. Default: 128 on a GPU, else 8, as far as memory goes.")
+    private int batch;
+
+    @Option(names = "--seed", defaultValue = "0", paramLabel = "N", description = "Of drawn examples, drawn other tasks, and bootstrap. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Option(names = "--compare", paramLabel = "COLUMN", description = "The column that all others are held against. Default: the last that adapts by the task's description.")
+    private String compare;
+
+    @Option(names = "--out", defaultValue = "runs/eval", paramLabel = "DIR", description = "Folder of answers.jsonl and results.jsonl. Default: ${DEFAULT-VALUE}.")
+    private Path out;
+
+    @Option(names = "--table", paramLabel = "FILE", description = "Write the table there, too, as Markdown.")
+    private Path table;
+
+    @Option(names = "--allow-code-execution", description = "Run programs that the model writes, for tasks judged by that. Without it they are left out.")
+    private boolean execution;
+
+    @Mixin
+    private BackendOption backend;
+
+    @Mixin
+    private SourceOption source;
+
+    @Mixin
+    private Result result;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** As {@code --json} prints it; scores from 0 to 1. */
+    record Found(List<EvalTable.Summary> columns, Map<String, Map<String, List<Double>>> scores, List<EvalTable.Comparison> comparisons) {
+    }
+
+    @Override
+    public Integer call() {
+        try (var progress = new EvalProgress(spec.commandLine().getErr()); Backend open = backend.open()) {
+            var folder = new EvalData(data);
+            List<EvalTask> judged = judged(folder.tasks(Optional.ofNullable(suite), tasks), progress);
+            Path model = source.resolve(base);
+            var settings = new EvalSettings(examples, maxNew == null ? OptionalInt.empty() : OptionalInt.of(maxNew), maxPrompt, batch, seed);
+            try (LanguageModel lm = LanguageModel.load(model, open); var sources = new EvalSources(lm, source, encoder)) {
+                List<Column> columns = chosen(columns(sources, folder));
+                EvalTable found = new Evaluation(lm, Fingerprint.of(model), judged, columns, settings).run(out, progress);
+                progress.close();
+                print(found, compared(columns));
+            }
+        }
+        return 0;
+    }
+
+    private List<EvalTask> judged(List<EvalTask> all, EvalProgress progress) {
+        List<EvalTask> judged = new ArrayList<>();
+        for (EvalTask task : all) {
+            if (task.metric() == Metric.PASS_AT_1) {
+                progress.note(task.name() + " is left out: its answers are programs" + (execution ? ", and running them is not part of this version" : "; --allow-code-execution runs them"));
+            } else {
+                judged.add(task);
+            }
+        }
+        if (judged.isEmpty()) {
+            throw new IllegalArgumentException("no task is left");
+        }
+        return judged;
+    }
+
+    private List<Column> columns(EvalSources sources, EvalData folder) {
+        var make = new Columns(seed, descriptions);
+        List<Column> all = new ArrayList<>(List.of(make.constant(), make.trainConstant(), make.base(), make.described(), make.withExamples()));
+        sources.adapters(adapters).forEach((name, one) -> all.addAll(List.of(make.adapter(name, one), make.describedAdapter(name, one))));
+        sources.networks(networks).forEach((name, one) -> all.addAll(List.of(make.random(name, one), make.other(name, one, folder::descriptions), make.vague(name, one),
+                make.matching(name, one), make.matchingDescribed(name, one))));
+        return all;
+    }
+
+    private List<Column> chosen(List<Column> all) {
+        List<String> names = all.stream().map(Column::name).toList();
+        for (String name : chosen) {
+            if (!names.contains(name)) {
+                throw new ParameterException(spec.commandLine(), "no column is called '" + name + "'; there are " + String.join(", ", names)
+                        + Spelling.nearest(name, names).map(near -> "; did you mean '" + near + "'?").orElse(""));
+            }
+        }
+        return chosen.isEmpty() ? all : all.stream().filter(column -> chosen.contains(column.name())).toList();
+    }
+
+    private Optional<String> compared(List<Column> columns) {
+        List<String> names = columns.stream().map(Column::name).toList();
+        if (compare != null && !names.contains(compare)) {
+            throw new ParameterException(spec.commandLine(), "--compare wants one of the columns " + String.join(", ", names) + ", found '" + compare + "'");
+        }
+        return Optional.ofNullable(compare).or(() -> EvalSources.names(networks, "t2l").keySet().stream().filter(names::contains).reduce((_, last) -> last));
+    }
+
+    private void print(EvalTable found, Optional<String> compared) {
+        String text = TableText.markdown(found, compared, seed);
+        if (table != null) {
+            AtomicFile.write(table, text.getBytes(StandardCharsets.UTF_8));
+        }
+        Map<String, Map<String, List<Double>>> scores = new LinkedHashMap<>();
+        for (String column : found.columns()) {
+            Map<String, List<Double>> ofTasks = new LinkedHashMap<>();
+            found.tasks().forEach(task -> ofTasks.put(task, found.cells(column, task).stream().map(cell -> cell.score()).toList()));
+            scores.put(column, ofTasks);
+        }
+        result.print(new Found(found.summaries(seed), scores, compared.map(column -> found.comparisons(column, seed)).orElse(List.of())), _ -> text);
+    }
+}

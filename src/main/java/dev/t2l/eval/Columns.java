@@ -1,0 +1,125 @@
+package dev.t2l.eval;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.Function;
+
+/** The columns that there are. */
+public final class Columns {
+    /** A description that says nothing of any task, as in the paper's controls. */
+    static final String RANDOM = "dogs;cats;bananas;";
+    /** A description that fits all tasks. */
+    static final String VAGUE = "Answer the question.";
+    static final int SHOTS = 3;
+
+    private final long seed;
+    private final int descriptions;
+
+    /**
+     * @param seed         of what is drawn: few-shot examples, and tasks whose descriptions are taken for others'
+     * @param descriptions the first so many of a task's evaluation descriptions are used
+     */
+    public Columns(long seed, int descriptions) {
+        this.seed = seed;
+        this.descriptions = descriptions;
+    }
+
+    /** Always the test part's most frequent answer: more than any constant answer can have. */
+    public Column constant() {
+        return new Column.Computed("constant", "constant answer", EvalTask::constantScore);
+    }
+
+    /** Always the train part's most frequent answer. */
+    public Column trainConstant() {
+        return new Column.Computed("constant-train", "most frequent training answer",
+                task -> task.tests().stream().mapToDouble(example -> task.metric().score(task.frequentAnswer(), example)).average().orElse(0));
+    }
+
+    /** The base model, given the input alone. */
+    public Column base() {
+        return new Column.Asked("base", "base", _ -> List.of(Asking.base("", EvalExample::input)));
+    }
+
+    /** The base model, given description and input. */
+    public Column described() {
+        return new Column.Asked("description", "+ description", each(description -> Asking.base(description, Prompts.described(description))));
+    }
+
+    /** The base model, given description, three examples, and input. */
+    public Column withExamples() {
+        return new Column.Asked("examples", "+ description, " + SHOTS + " examples", task -> {
+            List<EvalExample> shots = Prompts.draw(task, SHOTS, seed);
+            return texts(task).stream().map(description -> Asking.base(description, Prompts.withExamples(description, shots))).toList();
+        });
+    }
+
+    /** One adapter for all tasks. */
+    public Column adapter(String name, AdapterSource source) {
+        return new Column.Asked(name, name, _ -> List.of(Asking.adapted("", source, "", EvalExample::input)));
+    }
+
+    /** One adapter for all tasks, and the description in the prompt. */
+    public Column describedAdapter(String name, AdapterSource source) {
+        return new Column.Asked(name + "+description", name + " + description",
+                each(description -> Asking.adapted(description, source, "", Prompts.described(description))));
+    }
+
+    /** The adapter of the task's own description. */
+    public Column matching(String name, AdapterSource source) {
+        return new Column.Asked(name, name, each(description -> Asking.adapted(description, source, description, EvalExample::input)));
+    }
+
+    /** The adapter of the task's own description, which stands in the prompt, too. */
+    public Column matchingDescribed(String name, AdapterSource source) {
+        return new Column.Asked(name + "+description", name + " + description",
+                each(description -> Asking.adapted(description, source, description, Prompts.described(description))));
+    }
+
+    /** The adapter of {@value #RANDOM}. */
+    public Column random(String name, AdapterSource source) {
+        return fixed(name + "-random", name + ", random description", source, RANDOM);
+    }
+
+    /** The adapter of {@value #VAGUE}. */
+    public Column vague(String name, AdapterSource source) {
+        return fixed(name + "-vague", name + ", vague description", source, VAGUE);
+    }
+
+    private static Column fixed(String name, String title, AdapterSource source, String description) {
+        return new Column.Asked(name, title, _ -> List.of(Asking.adapted(description, source, description, EvalExample::input)));
+    }
+
+    /**
+     * The adapter of another task's description, which is drawn by seed and name of the task.
+     *
+     * @param all the descriptions of the tasks of a suite, by name
+     */
+    public Column other(String name, AdapterSource source, Function<String, Map<String, List<String>>> all) {
+        return new Column.Asked(name + "-other", name + ", another task's description", task -> {
+            List<List<String>> others = new ArrayList<>();
+            all.apply(task.suite()).forEach((other, texts) -> {
+                if (!other.equals(task.name())) {
+                    others.add(texts);
+                }
+            });
+            if (others.isEmpty()) {
+                throw new IllegalArgumentException("there is no other task of the suite '" + task.suite() + "' with evaluation descriptions");
+            }
+            List<String> drawn = others.get(new SplittableRandom(seed * 31 + task.name().hashCode()).nextInt(others.size()));
+            return drawn.stream().limit(descriptions).map(description -> Asking.adapted(description, source, description, EvalExample::input)).toList();
+        });
+    }
+
+    private Function<EvalTask, List<Asking>> each(Function<String, Asking> asking) {
+        return task -> texts(task).stream().map(asking).toList();
+    }
+
+    private List<String> texts(EvalTask task) {
+        if (task.evalDescriptions().isEmpty()) {
+            throw new IllegalArgumentException("the task '" + task.name() + "' has no evaluation descriptions");
+        }
+        return task.evalDescriptions().stream().limit(descriptions).toList();
+    }
+}

@@ -1,0 +1,38 @@
+package dev.t2l.eval;
+
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * A task to be judged on.
+ *
+ * @param suite            the part of the data that it belongs to; empty if the data has none
+ * @param evalDescriptions of the task, in words that nothing was trained on
+ * @param train            examples for few-shot prompts
+ * @param tests            examples to be judged on
+ */
+public record EvalTask(String name, String suite, Metric metric, List<String> evalDescriptions, List<EvalExample> train, List<EvalExample> tests) {
+    public EvalTask {
+        evalDescriptions = List.copyOf(evalDescriptions);
+        train = List.copyOf(train);
+        tests = List.copyOf(tests);
+    }
+
+    /** The score, 0 to 1, of always giving the test part's most frequent answer: {@code majority_test}. */
+    public double constantScore() {
+        return (double) counts(tests).values().stream().mapToLong(Long::longValue).max().orElse(0) / Math.max(1, tests.size());
+    }
+
+    /** The most frequent answer of the train part, of equals the first. */
+    public String frequentAnswer() {
+        return counts(train).entrySet().stream().max(Comparator.comparingLong(Map.Entry::getValue)).map(Map.Entry::getKey).orElse("");
+    }
+
+    private static Map<String, Long> counts(List<EvalExample> examples) {
+        return examples.stream().map(EvalExample::output).collect(Collectors.groupingBy(Function.identity(), LinkedHashMap::new, Collectors.counting()));
+    }
+}

@@ -16,9 +16,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,8 +27,8 @@ import java.util.stream.Stream;
  * Dense products of bf16 matrices with f32 sums by NVIDIA's cublasLt, bound by Panama (cublasLt.h of CUDA 12 and 13). Opened once a
  * process, never closed, like the device.
  *
- * <p>The algorithm is chosen once for every {@link Size}, for {@link #ROWS} rows of x, without splitting the sum over k: the library's first
- * that takes any number of rows and runs. It is used for any number of rows, so a row's bits do not depend on the others. Threads take turns.
+ * <p>The algorithm is chosen once for every {@link Size}, for {@link #ROWS} rows of x, without splitting the sum over k, and used for
+ * any number of rows, so a row's bits do not depend on the others. Threads take turns.
  */
 final class CudaBlasLt {
     private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
@@ -85,21 +83,8 @@ final class CudaBlasLt {
     record Operands(long y, long x, long w, long yStride, long wStride) {
     }
 
-    /** Descriptors and the algorithm, once one has run; before that, those to try. */
-    private static final class Plan {
-        final long operation;
-        final long w;
-        final long x;
-        final long y;
-        final Deque<MemorySegment> untried = new ArrayDeque<>();
-        MemorySegment algorithm;
-
-        Plan(long operation, long w, long x, long y) {
-            this.operation = operation;
-            this.w = w;
-            this.x = x;
-            this.y = y;
-        }
+    /** Descriptors and the algorithm. */
+    private record Plan(long operation, long w, long x, long y, MemorySegment algorithm) {
     }
 
     private static CudaBlasLt opened;
@@ -208,36 +193,19 @@ final class CudaBlasLt {
         }
         device.makeCurrent();
         Plan plan = plans.computeIfAbsent(size, this::plan);
-        set(layoutSet, plan.x, LAYOUT_COLS, n, 8);
-        set(layoutSet, plan.y, LAYOUT_COLS, n, 8);
+        set(layoutSet, plan.x(), LAYOUT_COLS, n, 8);
+        set(layoutSet, plan.y(), LAYOUT_COLS, n, 8);
         if (size.count() > 1) {
-            set(layoutSet, plan.w, LAYOUT_BATCH_STRIDE, at.wStride(), 8);
-            set(layoutSet, plan.y, LAYOUT_BATCH_STRIDE, at.yStride(), 8);
+            set(layoutSet, plan.w(), LAYOUT_BATCH_STRIDE, at.wStride(), 8);
+            set(layoutSet, plan.y(), LAYOUT_BATCH_STRIDE, at.yStride(), 8);
         }
         MemorySegment beta = onto ? one : zero;
         try {
-            if (plan.algorithm != null) {
-                check(run(plan, plan.algorithm, at, beta, workspace), "cublasLtMatmul of " + n + " rows by " + size);
-            }
-            while (plan.algorithm == null) {
-                MemorySegment next = plan.untried.remove();
-                int status = run(plan, next, at, beta, workspace);
-                if (status == 0) {
-                    plan.algorithm = next;
-                } else if (plan.untried.isEmpty()) {
-                    check(status, "cublasLtMatmul of " + n + " rows by " + size);
-                } else {
-                    LOG.log(System.Logger.Level.DEBUG, "cublasLt: status " + status + " of an algorithm for " + size + ", taking the next");
-                }
-            }
+            check((int) matmul.invokeExact(handle, plan.operation(), one, at.w(), plan.w(), at.x(), plan.x(), beta, at.y(), plan.y(), at.y(),
+                    plan.y(), plan.algorithm(), workspace, WORKSPACE, device.stream()), "cublasLtMatmul of " + n + " rows by " + size);
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }
-    }
-
-    private int run(Plan plan, MemorySegment algorithm, Operands at, MemorySegment beta, long workspace) throws Throwable {
-        return (int) matmul.invokeExact(handle, plan.operation, one, at.w(), plan.w, at.x(), plan.x, beta, at.y(), plan.y, at.y(),
-                plan.y, algorithm, workspace, WORKSPACE, device.stream());
     }
 
     /** Column by column, as cublasLt sees it: y [out, n] = w [in, out]^T x [in, n], or back y [in, n] = w [in, out] x [out, n]. */
@@ -252,18 +220,14 @@ final class CudaBlasLt {
             MemorySegment results = arena.allocate(RESULT_BYTES * CANDIDATES, 8);
             MemorySegment found = arena.allocate(JAVA_INT);
             check((int) heuristic.invokeExact(handle, operation, w, x, y, y, preference, CANDIDATES, results, found), "cublasLtMatmulAlgoGetHeuristic");
-            var plan = new Plan(operation, w, x, y);
             for (int i = 0; i < found.get(JAVA_INT, 0); i++) {
                 MemorySegment algorithm = results.asSlice((long) i * RESULT_BYTES, ALGO_BYTES);
                 if (results.get(JAVA_INT, (long) i * RESULT_BYTES + RESULT_STATE) == 0 && parts(algorithm) <= 1 && fits(algorithm, operation, w, x, y)) {
-                    plan.untried.add(algorithm);
+                    LOG.log(System.Logger.Level.DEBUG, "cublasLt: candidate " + i + " of " + found.get(JAVA_INT, 0) + " for " + size);
+                    return new Plan(operation, w, x, y, algorithm);
                 }
             }
-            if (plan.untried.isEmpty()) {
-                throw new CudaException("cublasLt has no algorithm for " + size + " on " + device);
-            }
-            LOG.log(System.Logger.Level.DEBUG, "cublasLt: " + plan.untried.size() + " of " + found.get(JAVA_INT, 0) + " algorithms are fit for " + size);
-            return plan;
+            throw new CudaException("cublasLt has no algorithm for " + size + " on " + device);
         } catch (Throwable t) {
             throw CudaCalls.unexpected(t);
         }

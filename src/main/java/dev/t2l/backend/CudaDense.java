@@ -27,6 +27,8 @@ final class CudaDense {
     private static final DType[] QUANTISED = {DType.Q4_0, DType.Q4_1, DType.Q8_0, DType.Q4_K, DType.Q6_K};
     /** Outputs times rows of a tile of the library's. */
     private static final long TILE = 128L * 256;
+    /** The library's kernels step from one matrix to the next by less than 2^40 bytes, and only upwards. */
+    private static final long FAR = 1L << 39;
     private static volatile boolean told;
 
     /** The library's kernels and what serves them. */
@@ -245,9 +247,12 @@ final class CudaDense {
                     addend(room, p, DType.F32, false);
                     addend(room, q, DType.F32, false);
                 }
+                boolean swapped = q.w().address() < p.w().address();
+                Product first = swapped ? q : p;
+                Product second = swapped ? p : q;
                 var size = new CudaBlasLt.Size(p.w().cols(), p.w().rows(), DType.F32, 2, false);
-                var at = new CudaBlasLt.Operands(p.y().address(), room.input(), p.w().address(), (q.y().address() - p.y().address()) / 4,
-                        (q.w().address() - p.w().address()) / 2);
+                var at = new CudaBlasLt.Operands(first.y().address(), room.input(), first.w().address(), (second.y().address() - first.y().address()) / 4,
+                        (second.w().address() - first.w().address()) / 2);
                 kernels.library.product(size, at, n, onto, room.workspace());
             } else {
                 product(room, p, DType.F32, n, false);
@@ -255,10 +260,12 @@ final class CudaDense {
         }
     }
 
-    /** By weights alone: what adapters a batch has does not count. */
+    /** By weights and where operands lie: what adapters a batch has does not count. */
     private boolean pair(Product p, Product q) {
+        long apart = q.w().address() - p.w().address();
+        boolean sameOrder = apart > 0 == q.y().address() > p.y().address();
         return p.w().dtype() == DType.BF16 && q.w().dtype() == DType.BF16 && p.w().rows() == q.w().rows()
-                && p.w().rows() * CudaBlasLt.ROWS < TILE * device.multiprocessors();
+                && p.w().rows() * CudaBlasLt.ROWS < TILE * device.multiprocessors() && sameOrder && Math.abs(apart) < FAR;
     }
 
     /** @param type of what lies at y: F32 or BF16 */

@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -169,6 +171,29 @@ class PrefillProductsTest {
             Tensor y = KernelData.zeros(n, out);
             cuda.linear(y, x, w, null);
             KernelData.assertNear(y.toFloats(), all, 5e-3);
+        }
+    }
+
+    /** Two products of one size go together, in whichever order their weights and results lie. */
+    @Test
+    void neighboursInAnyOrder() {
+        Target.CUDA.open(1).close();
+        Tensor x = data.normal(33, 512);
+        List<Tensor> w = List.of(data.weights(DType.BF16, 64, 512), data.weights(DType.BF16, 64, 512));
+        List<float[]> want = w.stream().map(one -> product(x, one)).toList();
+        try (Backend cuda = CudaBackend.open(); Memory memory = cuda.allocate(4L * 2 * 33 * 64); Arena arena = Arena.ofConfined()) {
+            Tensor there = cuda.place(x);
+            List<Tensor> placed = w.stream().map(cuda::place).toList();
+            Tensor results = Tensor.of(DType.F32, memory.segment(), 2, 33, 64);
+            for (int first : new int[] {0, 1}) {
+                for (int top : new int[] {0, 1}) {
+                    List<Product> products = Stream.of(first, 1 - first).map(i -> new Product(results.get(i ^ top), placed.get(i), null, null)).toList();
+                    cuda.prefilling().products(there, products);
+                    for (int i : new int[] {0, 1}) {
+                        KernelData.assertNear(want.get(i), cuda.host(arena, results.get(i ^ top)).toFloats(), 1e-5);
+                    }
+                }
+            }
         }
     }
 

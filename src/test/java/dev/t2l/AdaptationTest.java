@@ -79,6 +79,54 @@ class AdaptationTest {
         }
     }
 
+    /** In the test's own doubles: what one site's average adds is the mean of what the adapters add; element by element it is not. */
+    @ParameterizedTest
+    @MethodSource("backends")
+    void adaptersAreAveraged(String name) {
+        try (Backend backend = Backend.open(name); LanguageModel lm = LanguageModel.load(Tiny.BASE, backend)) {
+            Adapter a = Tiny.adapter(lm.config(), 2, 1);
+            Adapter b = Tiny.adapter(lm.config(), 2, 2);
+            Adapter c = Tiny.adapter(lm.config(), 5, 3);
+            AdapterMix mix = AdapterMix.average(List.of(a, b, c));
+            Adapter average = mix.concatenated();
+            assertClose(logits(lm, mix), logits(lm, average));
+            LoraWeights.Site site = a.weights().pairs().keySet().iterator().next();
+            double[] mean = delta(a, site);
+            double[] second = delta(b, site);
+            double[] third = delta(c, site);
+            double[] got = delta(average, site);
+            assertEquals(9, average.weights().pairs().get(site).rank());
+            for (int i = 0; i < mean.length; i++) {
+                assertEquals((mean[i] + second[i] + third[i]) / 3, got[i], 1e-6, "value " + i);
+            }
+            Adapter elements = AdapterMix.average(List.of(a, b)).elementwise();
+            LoraWeights.Pair pair = elements.weights().pairs().get(site);
+            assertEquals(a.weights().pairs().get(site).scale(), pair.scale());
+            for (int i = 0; i < pair.a().elements(); i++) {
+                assertEquals((a.weights().pairs().get(site).a().getFloat(i) + b.weights().pairs().get(site).a().getFloat(i)) / 2, pair.a().getFloat(i), 1e-6f);
+            }
+            for (int i = 0; i < pair.b().elements(); i++) {
+                assertEquals((a.weights().pairs().get(site).b().getFloat(i) + b.weights().pairs().get(site).b().getFloat(i)) / 2, pair.b().getFloat(i), 1e-6f);
+            }
+            String message = assertThrows(IllegalArgumentException.class, mix::elementwise).getMessage();
+            assertTrue(message.contains("rank 2") && message.contains("rank 5"), message);
+            assertThrows(IllegalStateException.class, () -> AdapterMix.of().concatenated());
+        }
+    }
+
+    private static double[] delta(Adapter adapter, LoraWeights.Site site) {
+        LoraWeights.Pair pair = adapter.weights().pairs().get(site);
+        double[] delta = new double[(int) (pair.out() * pair.in())];
+        for (int o = 0; o < pair.out(); o++) {
+            for (int i = 0; i < pair.in(); i++) {
+                for (int k = 0; k < pair.rank(); k++) {
+                    delta[(int) (o * pair.in() + i)] += (double) pair.scale() * pair.b().getFloat((long) o * pair.rank() + k) * pair.a().getFloat(k * pair.in() + i);
+                }
+            }
+        }
+        return delta;
+    }
+
     @ParameterizedTest
     @MethodSource("backends")
     void mergedWeightsGiveTheAdaptedLogits(String name) {

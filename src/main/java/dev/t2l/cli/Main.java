@@ -52,6 +52,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new Train())
                 .addSubcommand(new Eval())
                 .addSubcommand(new Plot())
+                .addSubcommand(new Average())
                 .addSubcommand(new Merge())
                 .addSubcommand(new Export())
                 .addSubcommand(new Inspect())

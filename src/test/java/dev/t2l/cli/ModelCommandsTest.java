@@ -126,6 +126,23 @@ class ModelCommandsTest {
         assertEquals(2, run("merge", "--base", model, "--out", merged));
     }
 
+    /** An adapter with itself is itself, whether its ranks are doubled or not. */
+    @Test
+    void averagesAdapters() {
+        Path peft = peft();
+        Path average = folder.resolve("average");
+        ok("average", peft, peft + ":3", "--out", average, "--elementwise");
+        LoraWeights.Pair one = TinyDecoder.adapter().at(0, Projection.V);
+        LoraWeights.Pair twice = PeftAdapter.read(average).weights().at(0, Projection.V);
+        assertEquals(2 * one.a().getFloat(0), twice.a().getFloat(0), 1e-6);
+        assertEquals(one.rank(), twice.rank());
+        ok("average", peft, peft, "--out", average);
+        assertEquals(2 * one.rank(), PeftAdapter.read(average).weights().at(0, Projection.V).rank());
+        fails("is a file", "average", peft, "--out", peft.resolve(PeftConfig.FILE));
+        fails("one adapter is", "average", peft, narrow(), "--out", average);
+        assertEquals(2, run("average", "--out", average));
+    }
+
     private Path narrow() {
         var site = new LoraWeights.Site(0, Projection.Q);
         var pair = new LoraWeights.Pair(Tensor.ofFloats(new float[8], 1, 8), Tensor.ofFloats(new float[32], 32, 1), 1);

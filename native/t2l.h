@@ -81,6 +81,11 @@ typedef struct t2l_engine t2l_engine;
       (const t2l_engine *e, float *y, const float *x, int64_t n, int64_t in, int64_t out, const t2l_adapter *factors,     \
        int64_t n_factors, const int32_t *slots, const float *weights, int64_t per_row, int64_t head_dim),                     \
       (e, y, x, n, in, out, factors, n_factors, slots, weights, per_row, head_dim))                                           \
+    /* weights, slots and given [n, per_row], x [n, in], prototypes [count] of [in], choices [n, 2] */                        \
+    K(route,                                                                                                                  \
+      (const t2l_engine *e, float *weights, const float *x, int64_t n, int64_t in, const float *const *prototypes,            \
+       int64_t count, const int32_t *slots, const float *given, const float *choices, int64_t per_row),                       \
+      (e, weights, x, n, in, prototypes, count, slots, given, choices, per_row))                                              \
     /* out [layers, rank, features], or [layers, features, rank] if transposed; scale and shift of out's shape or null */     \
     K(lora_factor,                                                                                                            \
       (const t2l_engine *e, float *out, int64_t layers, int64_t rank, int64_t features, const float *y,                       \

@@ -1,10 +1,11 @@
 package dev.t2l;
 
+import dev.t2l.backend.Gate;
 import dev.t2l.ops.LoraBatch;
 import java.util.List;
 
-/** What a request adds to the base model: an {@link Adapter}, or a weighted {@link AdapterMix} of several. */
-public abstract sealed class Adaptation permits Adapter, AdapterMix {
+/** What a request adds to the base model: an {@link Adapter}, a weighted {@link AdapterMix} of several, or several that each token chooses from ({@link AdapterRouter}). */
+public abstract sealed class Adaptation permits Adapter, AdapterMix, AdapterRouter {
     Adaptation() {
     }
 
@@ -17,8 +18,13 @@ public abstract sealed class Adaptation permits Adapter, AdapterMix {
     }
 
     /** The same adapters, all of their weights multiplied; 0 gives the base model's bits. */
-    public AdapterMix scaled(float factor) {
+    public Adaptation scaled(float factor) {
         return new AdapterMix(parts().stream().map(p -> new AdapterMix.Part(p.adapter(), p.weight() * factor)).toList());
+    }
+
+    /** What has to stay open while it is used. */
+    List<Gate> gates() {
+        return parts().stream().map(part -> part.adapter().gate()).toList();
     }
 
     List<LoraBatch.Entry> entries() {

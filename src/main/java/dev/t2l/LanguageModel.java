@@ -161,9 +161,12 @@ public final class LanguageModel implements AutoCloseable {
      * A model whose adapted weights are f32 copies with the adapters added; all others are shared with this one's file. Both may
      * be closed in any order.
      *
-     * @throws IllegalArgumentException if an adapter does not fit, or there is none
+     * @throws IllegalArgumentException if an adapter does not fit, there is none, or each token chooses its own
      */
     public LanguageModel merge(Adaptation adaptation) {
+        if (adaptation instanceof AdapterRouter) {
+            throw new IllegalArgumentException("adapters that each token chooses from cannot be merged; HINT: AdapterMix.average of them can");
+        }
         try (var _ = Use.of(gate, List.of(adaptation))) {
             requireFits(adaptation);
             return new LanguageModel(path, text, version.merge(adaptation.entries()));

@@ -26,7 +26,7 @@ final class Use implements AutoCloseable {
     /** A model and the adapters of its requests. */
     static Use of(Gate model, List<Adaptation> adaptations) {
         var gates = new ArrayList<Gate>(List.of(model));
-        adaptations.forEach(adaptation -> adaptation.parts().forEach(part -> gates.add(part.adapter().gate())));
+        adaptations.forEach(adaptation -> gates.addAll(adaptation.gates()));
         return new Use(gates);
     }
 

@@ -217,6 +217,13 @@ public interface Backend extends AutoCloseable {
      */
     void lora(Tensor y, Tensor x, LoraRows rows);
 
+    /**
+     * Has rows choose among the adapters of their lists, by what {@code rows.routing()} says: writes {@code rows.weights()}. A row that
+     * chooses has {@code score_s = |prototype of its s-th adapter . x[i]|}; of the best {@code choices[i,0]} scores (the first of equals)
+     * {@code weight_s = given[i,s] * softmax(score / choices[i,1])_s}, of the others 0. x f32 [n, in].
+     */
+    void route(Tensor x, LoraRows rows);
+
     /** {@link #linear} followed by {@link #lora}; {@code rows} may be null. */
     default void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         linear(y, x, w, bias);

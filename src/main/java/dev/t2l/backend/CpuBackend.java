@@ -291,6 +291,20 @@ public final class CpuBackend extends HostBackend {
     }
 
     @Override
+    public void route(Tensor x, LoraRows rows) {
+        LoraRows.Routing routing = rows.routing();
+        int result;
+        try {
+            result = (int) CpuKernels.ROUTE.invokeExact(engine(), rows.weights().address(), x.address(), x.rows(), x.cols(), routing.table().address(),
+                    (long) routing.prototypes().size(), rows.slots().address(), routing.given().address(), routing.choices().address(), rows.slots().cols());
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+        finish("route", result, rows.weights(), x, rows.slots(), routing.given(), routing.choices());
+        Reference.reachabilityFence(rows);
+    }
+
+    @Override
     public void loraFactor(Tensor out, Tensor y, LoraFactor source, Tensor scale, Tensor shift) {
         boolean transposed = source.transposed();
         int result;

@@ -30,6 +30,7 @@ final class CpuKernels {
     static final MethodHandle L2_NORMALISE = kernel("l2_normalise", "ALLF");
     static final MethodHandle LINEAR = kernel("linear", "ALALLAILAI");
     static final MethodHandle LORA = kernel("lora", "AALLLALAALL");
+    static final MethodHandle ROUTE = kernel("route", "AALLALAAAL");
     static final MethodHandle LORA_FACTOR = kernel("lora_factor", "ALLLALLIAA");
     static final MethodHandle ROPE_ANGLES = kernel("rope_angles", "AALALF");
     static final MethodHandle ROPE = kernel("rope", "ALLLAI");

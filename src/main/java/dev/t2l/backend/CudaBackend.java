@@ -274,6 +274,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void route(Tensor x, LoraRows rows) {
+        kernels().products.route(x, rows);
+    }
+
+    @Override
     public void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         CudaDense dense = dense();
         var product = new Product(y, w, bias, rows);

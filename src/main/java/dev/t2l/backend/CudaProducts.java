@@ -70,6 +70,13 @@ final class CudaProducts {
         }
     }
 
+    /** {@link Backend#route}. */
+    void route(Tensor x, LoraRows rows) {
+        if (x.rows() > 0) {
+            lora.route(x, rows);
+        }
+    }
+
     /**
      * {@link Backend#loraLinear} of a weight that {@link #thin()} does not take, or for many rows; for few, the adapters are added where the
      * product's sums are.

@@ -254,6 +254,12 @@ public final class JavaBackend extends HostBackend {
         });
     }
 
+    @Override
+    public void route(Tensor x, LoraRows rows) {
+        var routing = new JavaRouting(x, rows);
+        parallel(x.rows(), x.elements() * rows.slots().cols(), routing::row);
+    }
+
     private static void addLora(Tensor y, long i, double[] x, LoraRows.Factor f, float weight, int headDim) {
         double[] low = new double[f.rank()];
         for (int k = 0; k < low.length; k++) {

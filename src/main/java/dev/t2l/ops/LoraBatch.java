@@ -10,11 +10,13 @@ import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.ToIntFunction;
+import java.util.function.UnaryOperator;
 
 /**
  * Which adapters act on which rows of a batch, at every layer and projection, laid out for the kernels: one block of tables, filled on
@@ -39,6 +41,36 @@ public final class LoraBatch implements AutoCloseable {
         @Override
         public float at(int row, int layer, Projection projection) {
             return weight;
+        }
+    }
+
+    /** How a row chooses among the adapters of its list: {@link Route}. */
+    public record Choice(int topK, float temperature) {
+        /** @throws IllegalArgumentException unless both are positive */
+        public Choice {
+            if (topK < 1 || !(temperature > 0) || Float.isInfinite(temperature)) {
+                throw new IllegalArgumentException("a row chooses at least one adapter, with a positive temperature; got " + topK + " and " + temperature);
+            }
+        }
+    }
+
+    /**
+     * The weight of an adapter that rows may choose or not; all entries of a row's list are such, with the same choice.
+     *
+     * @param factor     on the weight that it gets when it is chosen
+     * @param prototypes for each place where it acts, f32 [in]; see {@link ArrowPrototype}
+     */
+    public record Routed(float factor, Map<LoraWeights.Site, Tensor> prototypes, Choice choice) implements Weight {
+        @Override
+        public float at(int row, int layer, Projection projection) {
+            throw new IllegalStateException("each token chooses its adapters; there is no weight before that");
+        }
+
+        /** With prototypes elsewhere. */
+        Routed moved(UnaryOperator<Tensor> move) {
+            Map<LoraWeights.Site, Tensor> there = new HashMap<>();
+            prototypes.forEach((site, prototype) -> there.put(site, move.apply(prototype)));
+            return new Routed(factor, there, choice);
         }
     }
 
@@ -118,16 +150,24 @@ public final class LoraBatch implements AutoCloseable {
         }
         Map<LoraWeights, Integer> index = new IdentityHashMap<>();
         List<LoraWeights> adapters = new ArrayList<>();
+        List<Routed> prototypes = new ArrayList<>(); // of each adapter; null where it is not chosen
         for (List<Entry> row : rows) {
             for (Entry entry : row) {
                 if (index.putIfAbsent(entry.adapter(), adapters.size()) == null) {
                     adapters.add(entry.adapter());
+                    prototypes.add(null);
+                }
+                if (entry.weight() instanceof Routed routed) {
+                    prototypes.set(index.get(entry.adapter()), routed);
                 }
             }
         }
         int[] numbers = rows.stream().flatMap(List::stream).mapToInt(entry -> index.get(entry.adapter())).toArray();
         for (int s = 0; s < sites.size(); s++) {
             sites.get(s).adapters(adapters);
+            if (shape.routed()) {
+                sites.get(s).prototypes(prototypes);
+            }
             if (s == 0 || !shape.alike()) {
                 sites.get(s).lists(rows, numbers);
             }

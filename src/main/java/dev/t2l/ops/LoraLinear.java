@@ -24,6 +24,7 @@ public final class LoraLinear {
      */
     public static void forward(Backend backend, Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         check("LoraLinear", y, x, w, bias, rows);
+        Route.forward(backend, x, rows);
         backend.loraLinear(y, x, w, bias, rows);
     }
 
@@ -39,6 +40,7 @@ public final class LoraLinear {
         Check.matrix("LoraLinear.add", "x", x, DType.F32, y.rows(), x.cols());
         Check.matrix("LoraLinear.add", "y", y, DType.F32, x.rows(), y.cols());
         check("LoraLinear.add", y, x, rows);
+        Route.forward(backend, x, rows);
         backend.lora(y, x, rows);
     }
 

@@ -18,10 +18,11 @@ import java.util.Set;
  * @param width    the longest list of a row
  * @param rank     the largest of any matrix
  * @param alike    whether all adapters act at all sites, as strongly at each: then the rows' lists are the same everywhere, and kept once
+ * @param routed   whether rows may choose among their adapters: then each site has a launch more
  */
-public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, int rank, boolean alike) {
+public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, int rank, boolean alike, boolean routed) {
     /** Of batches without adapters. */
-    public static final LoraShape NONE = new LoraShape(Set.of(), 0, 0, 0, true);
+    public static final LoraShape NONE = new LoraShape(Set.of(), 0, 0, 0, true, false);
 
     private static final int LEAST_RANK = 8;
 
@@ -30,6 +31,7 @@ public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, in
         Set<LoraWeights> adapters = Collections.newSetFromMap(new IdentityHashMap<>());
         int width = 0;
         boolean alike = true;
+        boolean routed = false;
         List<LoraBatch.Entry> before = List.of();
         for (List<LoraBatch.Entry> row : rows) {
             if (row == before) {
@@ -40,12 +42,13 @@ public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, in
             for (LoraBatch.Entry entry : row) {
                 adapters.add(entry.adapter());
                 alike &= entry.weight() instanceof LoraBatch.Constant;
+                routed |= entry.weight() instanceof LoraBatch.Routed;
             }
         }
-        return adapters.isEmpty() ? NONE : of(adapters, width, alike);
+        return adapters.isEmpty() ? NONE : of(adapters, width, alike, routed);
     }
 
-    private static LoraShape of(Set<LoraWeights> adapters, int width, boolean constant) {
+    private static LoraShape of(Set<LoraWeights> adapters, int width, boolean constant, boolean routed) {
         Set<LoraWeights.Site> sites = new HashSet<>();
         int rank = 0;
         for (LoraWeights adapter : adapters) {
@@ -53,7 +56,7 @@ public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, in
             rank = Math.max(rank, rank(adapter));
         }
         boolean alike = constant && adapters.stream().allMatch(adapter -> adapter.pairs().size() == sites.size());
-        return new LoraShape(Collections.unmodifiableSet(sites), adapters.size(), width, rank, alike);
+        return new LoraShape(Collections.unmodifiableSet(sites), adapters.size(), width, rank, alike, routed);
     }
 
     private static int rank(LoraWeights adapter) {
@@ -66,14 +69,15 @@ public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, in
 
     /** The shape that batches about like this one share: numbers are powers of two, the rank at least 8, the adapters fewer than there is room for. */
     public LoraShape rounded() {
-        return sites.isEmpty() ? this : new LoraShape(sites, PowerOfTwo.atLeast(adapters + 1), PowerOfTwo.atLeast(width), Math.max(LEAST_RANK, PowerOfTwo.atLeast(rank)), alike);
+        return sites.isEmpty() ? this : new LoraShape(sites, PowerOfTwo.atLeast(adapters + 1), PowerOfTwo.atLeast(width), Math.max(LEAST_RANK, PowerOfTwo.atLeast(rank)), alike,
+                routed);
     }
 
     /** @throws IllegalArgumentException naming what there is no room for */
     void requireRoomFor(LoraShape other) {
         var missing = new ArrayList<LoraWeights.Site>(other.sites);
         missing.removeAll(sites);
-        if (!missing.isEmpty() || other.adapters > adapters || other.width > width || other.rank > rank || alike && !other.alike) {
+        if (!missing.isEmpty() || other.adapters > adapters || other.width > width || other.rank > rank || alike && !other.alike || other.routed && !routed) {
             throw new IllegalArgumentException("adapters of " + other.described() + " in tables for " + described()
                     + (missing.isEmpty() ? "" : "; nothing there acts on " + missing.getFirst()));
         }
@@ -83,6 +87,6 @@ public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, in
     }
 
     private String described() {
-        return adapters + " adapters, " + width + " a row, of rank " + rank + " at " + sites.size() + " places" + (alike ? " alike" : "");
+        return adapters + " adapters, " + width + " a row, of rank " + rank + " at " + sites.size() + " places" + (alike ? " alike" : "") + (routed ? " to choose from" : "");
     }
 }

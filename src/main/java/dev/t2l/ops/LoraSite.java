@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 
 /** One site's part of a {@link LoraBatch}: its tables on the host, to be filled, and as the kernels see them. */
 final class LoraSite {
@@ -20,7 +21,10 @@ final class LoraSite {
     private final int[] numberHere; // of the batch's adapters; -1 if one does not act here
     private final Tensor table;
     private final Tensor slots;
-    private final Tensor weights;
+    private final Tensor weights; // those that are given, where rows choose
+    private final Tensor[] prototypes; // null where rows do not choose, as are the next two
+    private final Tensor prototypeTable;
+    private final Tensor choices;
     private final LoraRows rows;
 
     /** The tables of all sites, one block. */
@@ -28,6 +32,10 @@ final class LoraSite {
         var layout = new TensorTable();
         for (LoraWeights.Site site : sites) {
             layout.add(site + ".table", DType.U8, shape.adapters(), LoraRows.ENTRY_BYTES);
+            if (shape.routed()) {
+                layout.add(site + ".prototypes", DType.U8, shape.adapters(), LoraRows.Routing.ENTRY_BYTES).add(site + ".given", DType.F32, capacity, shape.width())
+                        .add(site + ".choices", DType.F32, capacity, 2);
+            }
             if (!shape.alike()) {
                 lists(layout, site.toString(), shape, capacity);
             }
@@ -51,13 +59,21 @@ final class LoraSite {
         String lists = shape.alike() ? "all" : site.toString();
         table = here.get(site + ".table");
         slots = here.get(lists + ".slots");
-        weights = here.get(lists + ".weights");
+        weights = here.get(shape.routed() ? site + ".given" : lists + ".weights");
+        prototypes = shape.routed() ? new Tensor[shape.adapters()] : null;
+        prototypeTable = shape.routed() ? here.get(site + ".prototypes") : null;
+        choices = shape.routed() ? here.get(site + ".choices") : null;
         numberHere = new int[shape.adapters()];
         factors = new LoraRows.Factor[shape.adapters()];
         unused = new LoraRows.Factor(null, null, shape.rank(), 0);
         Arrays.fill(factors, unused);
         rows = new LoraRows(Collections.unmodifiableList(Arrays.asList(factors)), there.get(site + ".table"), there.get(lists + ".slots"),
-                there.get(lists + ".weights"), headDim);
+                there.get(lists + ".weights"), headDim, shape.routed() ? routing(there) : null);
+    }
+
+    private LoraRows.Routing routing(Weights there) {
+        return new LoraRows.Routing(Collections.unmodifiableList(Arrays.asList(prototypes)), there.get(site + ".prototypes"), there.get(site + ".given"),
+                there.get(site + ".choices"));
     }
 
     LoraRows rows() {
@@ -81,6 +97,19 @@ final class LoraSite {
         }
     }
 
+    /** Takes the prototypes of the batch's adapters, after {@link #adapters}; null for those that are not chosen. */
+    void prototypes(List<LoraBatch.Routed> of) {
+        Arrays.fill(prototypes, null);
+        prototypeTable.data().fill((byte) 0);
+        for (int a = 0; a < of.size(); a++) {
+            if (numberHere[a] >= 0 && of.get(a) != null) {
+                Tensor prototype = of.get(a).prototypes().get(site);
+                prototypes[numberHere[a]] = prototype;
+                prototypeTable.data().set(ValueLayout.JAVA_LONG, (long) numberHere[a] * LoraRows.Routing.ENTRY_BYTES, prototype.address());
+            }
+        }
+    }
+
     /** An entry of {@link LoraRows#table}. */
     private void write(int number, long a, long b, int rank, float scale) {
         long at = (long) number * LoraRows.ENTRY_BYTES;
@@ -97,18 +126,33 @@ final class LoraSite {
      */
     void lists(List<List<LoraBatch.Entry>> of, int[] numbers) {
         slots.data().fill((byte) -1); // -1 ends a list
+        if (choices != null) {
+            choices.data().fill((byte) 0);
+        }
         long width = slots.cols();
         int entries = 0;
         for (int row = 0; row < of.size(); row++) {
             long next = row * width;
             List<LoraBatch.Entry> list = of.get(row);
+            if (!list.isEmpty() && list.getFirst().weight() instanceof LoraBatch.Routed how) {
+                choices.setFloat(2L * row, how.choice().topK());
+                choices.setFloat(2L * row + 1, how.choice().temperature());
+            }
             for (int e = 0; e < list.size(); e++) {
                 int number = numberHere[numbers[entries++]];
                 if (number >= 0) {
                     slots.setInt(next, number);
-                    weights.setFloat(next++, list.get(e).weight().at(row, site.layer(), site.projection()));
+                    weights.setFloat(next++, weight(row, list.get(e).weight(), list.getFirst().weight()));
                 }
             }
         }
+    }
+
+    private float weight(int row, LoraBatch.Weight weight, LoraBatch.Weight first) {
+        LoraBatch.Choice choice = weight instanceof LoraBatch.Routed routed ? routed.choice() : null;
+        if (!Objects.equals(choice, first instanceof LoraBatch.Routed routed ? routed.choice() : null)) {
+            throw new IllegalArgumentException("row " + row + " of a batch: all its adapters must be chosen from in the same way, or none of them");
+        }
+        return weight instanceof LoraBatch.Routed routed ? routed.factor() : weight.at(row, site.layer(), site.projection());
     }
 }

@@ -19,11 +19,15 @@ public final class PlacedAdapters implements AutoCloseable {
 
     /** The same list, of adapters that kernels can use until this is closed. */
     public List<LoraBatch.Entry> entries(List<LoraBatch.Entry> adapters) {
-        return lists.computeIfAbsent(adapters, list -> list.stream().map(entry -> new LoraBatch.Entry(place(entry.adapter()), entry.weight())).toList());
+        return lists.computeIfAbsent(adapters, list -> list.stream().map(entry -> new LoraBatch.Entry(place(entry.adapter()), place(entry.weight()))).toList());
     }
 
     private LoraWeights place(LoraWeights adapter) {
         return placed.computeIfAbsent(adapter, a -> a.moved(placement::place));
+    }
+
+    private LoraBatch.Weight place(LoraBatch.Weight weight) {
+        return weight instanceof LoraBatch.Routed routed ? routed.moved(placement::place) : weight;
     }
 
     /** Frees the copies. */

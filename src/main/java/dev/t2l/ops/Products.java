@@ -8,7 +8,10 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import java.util.List;
 
-/** Adapted products ({@link LoraLinear}) together with what a transformer's block does just before and after them. */
+/**
+ * Adapted products ({@link LoraLinear}) together with what a transformer's block does just before and after them. Where rows choose their
+ * adapters ({@link Route}), what they choose by is computed apart, and the products then run as ever: so other rows keep their bits.
+ */
 public final class Products {
     private Products() {
     }
@@ -16,6 +19,7 @@ public final class Products {
     /** Several products of one input, x f32 [n, in]. */
     public static void forward(Backend backend, Tensor x, List<Product> products) {
         check("Products", x, products);
+        Route.forward(backend, x, products);
         backend.products(x, products);
     }
 
@@ -28,6 +32,10 @@ public final class Products {
     public static void normed(Backend backend, Tensor h, Tensor x, Norm norm, List<Product> products) {
         norm("Products.normed", h, x, norm);
         check("Products.normed", x, products);
+        if (Route.chosen(products)) {
+            normalise(backend, h, x, norm);
+            Route.forward(backend, h, products);
+        }
         backend.normedProducts(h, x, norm, products);
     }
 
@@ -45,6 +53,7 @@ public final class Products {
         check("Products.gated", x, gate);
         check("Products.gated", x, up);
         Check.matrix("Products.gated", "up", up.y(), DType.F32, gate.y().rows(), gate.y().cols());
+        routeGated(backend, h, x, norm, gate, up);
         backend.gatedProduct(h, x, norm, gate, up, f);
     }
 
@@ -62,12 +71,18 @@ public final class Products {
         Check.matrix("Products.mlp", "up", up.y(), DType.F32, gate.y().rows(), gate.y().cols());
         check("Products.mlp", gate.y(), down);
         Check.matrix("Products.mlp", "x", x, DType.F32, down.y().rows(), down.y().cols());
+        routeGated(backend, h, x, norm, gate, up);
+        if (Route.chosen(down)) {
+            backend.gatedProduct(h, x, norm, gate, up, f);
+            Route.forward(backend, gate.y(), down.lora());
+        }
         backend.gatedMlp(h, x, norm, gate, up, down, f);
     }
 
     /** {@code x += product of in}; x f32 [n, out], in f32 [n, in]. */
     public static void add(Backend backend, Tensor x, Tensor in, Product product) {
         check("Products.add", in, product);
+        Route.forward(backend, in, product.lora());
         Check.matrix("Products.add", "x", x, DType.F32, product.y().rows(), product.y().cols());
         backend.addProduct(x, in, product);
     }
@@ -79,6 +94,22 @@ public final class Products {
             Check.matrix("Products.activated", "residual", residual, DType.F32, y.rows(), y.cols());
         }
         backend.activatedLinear(y, x, w, bias, f, residual);
+    }
+
+    private static void routeGated(Backend backend, Tensor h, Tensor x, Norm norm, Product gate, Product up) {
+        if (!Route.chosen(gate) && !Route.chosen(up)) {
+            return;
+        }
+        if (norm != null) {
+            normalise(backend, h, x, norm);
+        }
+        Tensor in = norm == null ? x : h;
+        Route.forward(backend, in, gate.lora());
+        Route.forward(backend, in, up.lora());
+    }
+
+    private static void normalise(Backend backend, Tensor h, Tensor x, Norm norm) {
+        backend.rmsNorm(h, x, norm.weight(), norm.eps(), norm.weightOffset());
     }
 
     private static void norm(String op, Tensor h, Tensor x, Norm norm) {

@@ -229,6 +229,16 @@ public final class HostTensors extends HostBackend {
     }
 
     @Override
+    public void route(Tensor x, LoraRows rows) {
+        try (Call c = new Call()) {
+            LoraRows.Routing routing = rows.routing();
+            List<Tensor> prototypes = routing.prototypes().stream().map(c::in).toList();
+            var there = new LoraRows.Routing(prototypes, c.in(KernelData.pointers(prototypes)), c.in(routing.given()), c.in(routing.choices()));
+            device.route(c.in(x), new LoraRows(rows.factors(), rows.table(), c.in(rows.slots()), c.out(rows.weights()), rows.headDim(), there));
+        }
+    }
+
+    @Override
     public void loraLinear(Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         try (Call c = new Call()) {
             device.loraLinear(c.out(y), c.in(x), c.in(w), c.in(bias), c.in(rows));

@@ -100,6 +100,15 @@ final class KernelData {
         return table;
     }
 
+    /** {@link LoraRows.Routing#table} of these. */
+    static Tensor pointers(List<Tensor> prototypes) {
+        Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, (long) prototypes.size() * LoraRows.Routing.ENTRY_BYTES);
+        for (int i = 0; i < prototypes.size(); i++) {
+            table.data().set(ValueLayout.JAVA_LONG_UNALIGNED, (long) i * LoraRows.Routing.ENTRY_BYTES, prototypes.get(i).address());
+        }
+        return table;
+    }
+
     Tensor normal(long... shape) {
         Tensor t = zeros(shape);
         for (long i = 0; i < t.elements(); i++) {

@@ -92,7 +92,7 @@ class LoraBatchTest {
     @Test
     void tablesAreFilledAgainInPlace() {
         LoraShape shape = LoraShape.of(List.of(on(qv, q), on(q))).rounded();
-        assertEquals(new LoraShape(Set.of(new Site(0, Projection.Q), new Site(1, Projection.Q), new Site(0, Projection.V), new Site(1, Projection.V)), 4, 2, 8, false), shape);
+        assertEquals(new LoraShape(Set.of(new Site(0, Projection.Q), new Site(1, Projection.Q), new Site(0, Projection.V), new Site(1, Projection.V)), 4, 2, 8, false, false), shape);
         try (var batch = new LoraBatch(backend, shape, 3, p -> 0)) {
             LoraRows first = batch.at(0, Projection.Q);
             LoraRows second = batch.at(1, Projection.V);

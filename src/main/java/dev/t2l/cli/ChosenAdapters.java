@@ -3,6 +3,7 @@ package dev.t2l.cli;
 import dev.t2l.Adaptation;
 import dev.t2l.Adapter;
 import dev.t2l.AdapterMix;
+import dev.t2l.AdapterRouter;
 import dev.t2l.LanguageModel;
 import dev.t2l.TextEncoder;
 import dev.t2l.TextToLora;
@@ -13,14 +14,16 @@ import java.util.List;
 import java.util.function.DoubleConsumer;
 import java.util.function.Supplier;
 
-/** What a command line adds to a language model: adapters from disk, one from a sentence, or a new one for each prompt. Owns them all. */
+/** What a command line adds to a language model: adapters from disk, one from a sentence, or a new one for each prompt; added, or for tokens to choose from. Owns them all. */
 final class ChosenAdapters implements AutoCloseable {
     private final LanguageModel lm;
     private final DoubleConsumer millis;
     private final List<AdapterMix.Part> parts = new ArrayList<>();
     private TextEncoder encoder; // null if the base model reads
     private TextToLora t2l;
+    private ArrowOptions arrow; // null: adapters are added
     private Adapter ofPrompt;
+    private AdapterRouter router;
 
     /** @param millis told how long each adapter took that was generated */
     ChosenAdapters(LanguageModel lm, DoubleConsumer millis) {
@@ -50,6 +53,11 @@ final class ChosenAdapters implements AutoCloseable {
         parts.add(new AdapterMix.Part(generated(() -> t2l.generate(description)), 1));
     }
 
+    /** Has each token choose among the adapters. */
+    void route(ArrowOptions how) {
+        arrow = how;
+    }
+
     /** What acts on a prompt, until the next one. */
     Adaptation forPrompt(String prompt) {
         List<AdapterMix.Part> now = new ArrayList<>(parts);
@@ -58,7 +66,13 @@ final class ChosenAdapters implements AutoCloseable {
             ofPrompt = generated(() -> t2l.generateForInput(prompt));
             now.add(new AdapterMix.Part(ofPrompt, 1));
         }
-        return AdapterMix.of(now.toArray(AdapterMix.Part[]::new));
+        if (arrow == null) {
+            return AdapterMix.of(now.toArray(AdapterMix.Part[]::new));
+        }
+        if (router == null) {
+            router = arrow.router(now, lm.backend());
+        }
+        return router;
     }
 
     private Adapter generated(Supplier<Adapter> work) {
@@ -70,13 +84,22 @@ final class ChosenAdapters implements AutoCloseable {
 
     private void forgetPrompt() {
         if (ofPrompt != null) {
+            closeRouter();
             ofPrompt.close();
             ofPrompt = null;
         }
     }
 
+    private void closeRouter() {
+        if (router != null) {
+            router.close();
+            router = null;
+        }
+    }
+
     @Override
     public void close() {
+        closeRouter();
         forgetPrompt();
         parts.forEach(part -> part.adapter().close());
         if (t2l != null) {

@@ -40,6 +40,9 @@ final class Run implements Callable<Integer> {
     @ArgGroup(exclusive = false, heading = "%nAn adapter from a sentence, or from each prompt:%n")
     private HypernetworkOptions hypernetwork;
 
+    @ArgGroup(exclusive = false, heading = "%nHow several adapters act together (default: they are added):%n")
+    private ArrowOptions arrow;
+
     @ArgGroup(exclusive = false, heading = "%nHow tokens are chosen (default: always the most likely one):%n")
     private SamplingOptions samplingOptions = new SamplingOptions();
 
@@ -75,6 +78,9 @@ final class Run implements Callable<Integer> {
             adapters.forEach(chosen::load);
             if (hypernetwork != null) {
                 hypernetwork.addTo(chosen, source, spec.commandLine());
+            }
+            if (arrow != null) {
+                chosen.route(arrow);
             }
             if (prompt == null) {
                 converse(lm, chosen, sampling);

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.t2l.Adaptation;
 import dev.t2l.Adapter;
 import dev.t2l.AdapterMix;
+import dev.t2l.AdapterRouter;
 import dev.t2l.Chat;
 import dev.t2l.Completion;
 import dev.t2l.LanguageModel;
@@ -146,6 +147,28 @@ class FrontCommandsTest {
                         new AdapterMix.Part(t2l.generate(TASK), 1)), few());
             }
         }).text(), both);
+    }
+
+    @Test
+    void tokensMayChooseAmongAdapters() throws Exception {
+        List<String> args = new ArrayList<>(List.of("run", "--base", BASE, "--raw", "--max-tokens", "12", "--json"));
+        try (Backend backend = Backend.best(); LanguageModel lm = LanguageModel.load(Tiny.BASE, backend)) {
+            for (int i = 0; i < 4; i++) {
+                Tiny.adapter(lm.config(), 2, i).save(folder.resolve("a" + i));
+                args.addAll(List.of("--adapter", folder.resolve("a" + i) + ":2"));
+            }
+        }
+        args.addAll(List.of("--arrow", "--arrow-top-k", "2", "--arrow-temperature", "0.5", "once"));
+        String text = json(args.toArray(String[]::new)).get("text").asText();
+        assertEquals(library(Tiny.BASE, lm -> {
+            List<AdapterMix.Part> parts = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                parts.add(new AdapterMix.Part(lm.loadAdapter(folder.resolve("a" + i)), 2));
+            }
+            return Request.raw("once", AdapterRouter.arrow(parts, 2, 0.5f, lm.backend()), few());
+        }).text(), text);
+        assertEquals(1, t2l("run", "--base", BASE, "--raw", "--arrow", "once"));
+        assertOneLine("t2l run: ", "no adapter to choose");
     }
 
     /** A hypernetwork that says that it reads inputs. */

@@ -16,7 +16,7 @@ without() {
 }
 
 case $(uname -s) in
-    Linux) os=linux suffix=so shared='-shared -Wl,-soname,libt2l.so -Wl,-z,noexecstack' ;;
+    Linux) os=linux suffix=so shared='-shared -Wl,-soname,libt2l.so -Wl,-z,noexecstack -Wl,-z,defs' ;;
     Darwin) os=macos suffix=dylib shared='-dynamiclib -install_name @rpath/libt2l.dylib' ;;
     *) without "no native kernels for $(uname -s)" ;;
 esac
@@ -42,7 +42,7 @@ fi
 
 flags='-std=gnu11 -O3 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -Wall -Wextra'
 once='dispatch pool'
-kernels='vtable gather scatter meanrows add activation rmsnorm layernorm l2normalise linear lora lorafactor rope attention
+kernels='vtable gather scatter meanrows add activation rmsnorm layernorm l2normalise linear lora route lorafactor rope attention
     linearbackward lorabackward attentionbackward fill convert dropout addnoise scatteradd crossentropy distance sumsquares adamw'
 
 set_flags() {

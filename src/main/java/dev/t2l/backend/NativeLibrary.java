@@ -1,5 +1,6 @@
 package dev.t2l.backend;
 
+import dev.t2l.io.CacheFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -17,8 +18,7 @@ import java.util.Locale;
  * The shared library of CPU kernels: found among the resources as {@code native/<os>-<arch>/libt2l.so}, copied once into the
  * user's cache under its SHA-256, opened once and never unloaded.
  *
- * <p>The cache is {@code $XDG_CACHE_HOME/t2l}, else {@code ~/.cache/t2l}; on macOS {@code ~/Library/Caches/t2l}.
- * {@code -Dt2l.native.dir=DIR} replaces it, for homes from which nothing may be executed.
+ * <p>The cache is {@link CacheFolder#standard}; {@code -Dt2l.native.dir=DIR} replaces it, for homes from which nothing may be executed.
  */
 final class NativeLibrary {
     private static SymbolLookup opened;
@@ -56,15 +56,7 @@ final class NativeLibrary {
     /** The folder that libraries are copied to. */
     static Path cache() {
         String chosen = System.getProperty("t2l.native.dir");
-        if (chosen != null) {
-            return Path.of(chosen);
-        }
-        Path home = Path.of(System.getProperty("user.home"));
-        if (System.getProperty("os.name").startsWith("Mac")) {
-            return home.resolve("Library/Caches/t2l");
-        }
-        String xdg = System.getenv("XDG_CACHE_HOME");
-        return (xdg == null || xdg.isBlank() ? home.resolve(".cache") : Path.of(xdg)).resolve("t2l");
+        return chosen != null ? Path.of(chosen) : CacheFolder.standard();
     }
 
     private static SymbolLookup load(String resource, Path cache) {

@@ -38,9 +38,18 @@ final class BlobDownload {
         this.progress = progress;
     }
 
+    /** Whether an earlier try left something to go on from. */
+    boolean begun() {
+        return Files.exists(incomplete());
+    }
+
+    private Path incomplete() {
+        return blob.resolveSibling(blob.getFileName() + ".incomplete");
+    }
+
     void run() throws IOException, InterruptedException {
         Files.createDirectories(blob.getParent());
-        Path incomplete = blob.resolveSibling(blob.getFileName() + ".incomplete");
+        Path incomplete = incomplete();
         try (FileChannel channel = FileChannel.open(incomplete, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             lock(channel);
             if (Files.exists(blob)) {

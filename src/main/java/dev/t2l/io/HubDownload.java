@@ -3,11 +3,13 @@ package dev.t2l.io;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -25,9 +27,10 @@ import java.util.stream.Collectors;
  * Downloads models of a hub into the shared cache: only the files that models here are made of, each resumed where an earlier try
  * ended, checked against the hub's checksum, and put in place when whole.
  */
-public final class HubDownload {
+public final class HubDownload implements FileSource {
     private static final String PUBLIC_HUB = "https://huggingface.co";
     private static final Set<String> WANTED = Set.of("json", "txt", "model", "safetensors", "gguf", "jinja", "pt", "yaml", "yml");
+    private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
     private static final int MAX_REDIRECTS = 5;
 
@@ -99,8 +102,37 @@ public final class HubDownload {
         }
     }
 
+    @Override
+    public String label() {
+        return "the hub " + endpoint;
+    }
+
+    @Override
+    public void fetch(PublishedFile file, Path target) throws IOException, InterruptedException {
+        HubId id = file.hub();
+        RemoteFile there;
+        try {
+            there = describe(id, file.name(), uri("/" + id.repository() + "/resolve/" + encoded(id.revision()) + "/" + encodedPath(id.path())));
+        } catch (ConnectException | HttpTimeoutException e) {
+            throw new IOException("no answer (" + e.getClass().getSimpleName() + ")", e);
+        }
+        if (!there.checksum().equals(file.sha256())) {
+            throw new ChecksumException("its " + id + " has another checksum: " + there.checksum());
+        }
+        var download = new BlobDownload(storage, this::authorised, new RemoteFile(file.name(), there.location(), file.sha256(), file.bytes()), target, progress);
+        boolean resumed = download.begun();
+        try {
+            download.run();
+        } catch (ChecksumException e) {
+            if (!resumed) {
+                throw e;
+            }
+            download.run(); // what an earlier try had left was no part of the file
+        }
+    }
+
     private static HttpClient client(HttpClient.Redirect redirect) {
-        return HttpClient.newBuilder().followRedirects(redirect).connectTimeout(TIMEOUT).build();
+        return HttpClient.newBuilder().followRedirects(redirect).connectTimeout(CONNECT).build();
     }
 
     private URI uri(String path) {

@@ -26,5 +26,6 @@ module dev.t2l {
     exports dev.t2l.train;
 
     opens dev.t2l.bench to com.fasterxml.jackson.databind;
+    opens dev.t2l.demo to com.fasterxml.jackson.databind;
     opens dev.t2l.cli to com.fasterxml.jackson.databind, info.picocli;
 }

@@ -46,6 +46,7 @@ public final class Main implements Runnable {
     static CommandLine commandLine(PrintWriter out, PrintWriter err) {
         var main = new Main();
         var line = new CommandLine(main)
+                .addSubcommand(new Demo())
                 .addSubcommand(new Adapt())
                 .addSubcommand(new Run())
                 .addSubcommand(new Embed())

@@ -10,12 +10,14 @@ import dev.t2l.model.DecoderFile;
 import dev.t2l.model.FileType;
 import dev.t2l.model.GgufAdapters;
 import dev.t2l.model.GgufExport;
+import dev.t2l.model.TensorType;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -28,21 +30,27 @@ import picocli.CommandLine.Spec;
 /** {@code t2l export}: models to GGUF, adapters from PEFT to GGUF and back. */
 @Command(name = "export", description = {"Writes a model as GGUF, or an adapter in the other of its two forms.", "",
         "A decoder or a BERT encoder, from a Hugging Face folder or a GGUF file, becomes a GGUF file as llama.cpp loads it. "
-                + "Norms, biases and position tables are f32; a matrix whose rows are no whole number of blocks is f16; in q4_0 and q4_1 files "
+                + "Norms, biases and position tables are f32; a matrix whose rows are no whole number of blocks is f16; in files of four or five bits "
                 + "the matrix that makes the logits is q8_0.", "",
-        "A PEFT adapter's folder becomes a GGUF LoRA file, and such a file a PEFT folder."})
+        "A PEFT adapter's folder becomes a GGUF LoRA file, and such a file a PEFT folder.", "",
+        "A Text-to-LoRA checkpoint is written again with its training descriptions' embeddings, if it has them: as f32, f16 or bf16 in a "
+                + "safetensors file, or with its large matrices as q8_0 in a GGUF file."})
 final class Export implements Callable<Integer> {
     private static final Set<FileType> ADAPTER_TYPES = EnumSet.of(FileType.F32, FileType.F16, FileType.BF16);
 
-    @Parameters(paramLabel = "SRC", description = "A model (folder, GGUF file, or hub id) or an adapter (PEFT folder or GGUF file).")
+    @Parameters(paramLabel = "SRC", description = "A model (folder, GGUF file, or hub id), an adapter (PEFT folder or GGUF file) or a checkpoint's folder.")
     private String original;
 
-    @Option(names = "--out", required = true, paramLabel = "FILE|DIR", description = "The GGUF file to write, or the folder of a PEFT adapter.")
+    @Option(names = "--out", required = true, paramLabel = "FILE|DIR", description = "The GGUF file to write, or the folder of a PEFT adapter or checkpoint.")
     private Path target;
 
     @Option(names = "--type", paramLabel = "TYPE",
             description = "Type of the matrices: ${COMPLETION-CANDIDATES}; of adapters F32, F16 or BF16. Default: as in SRC; of adapters F32.")
     private FileType type;
+
+    @Option(names = "--tensor-type", paramLabel = "REGEX=TYPE",
+            description = "Of models: another type for the matrices whose names in the file have a match; may be given several times, the first that matches holds.")
+    private List<TensorType> exceptions = List.of();
 
     @Option(names = "--base", paramLabel = "MODEL",
             description = "For adapters: the base model, of which only the configuration is read. Needed towards GGUF, and from GGUF where a llama's q or k is adapted.")
@@ -61,6 +69,7 @@ final class Export implements Callable<Integer> {
         switch (kind) {
             case PEFT -> peftToGguf(path);
             case MODEL -> model(path);
+            case CHECKPOINT -> checkpoint(path);
             case GGUF -> {
                 if (isAdapter(path)) {
                     ggufToPeft(path);
@@ -68,7 +77,7 @@ final class Export implements Callable<Integer> {
                     model(path);
                 }
             }
-            default -> throw new IllegalArgumentException(path + " is a " + kind.label() + "; wanted a model's folder or GGUF file, or an adapter");
+            default -> throw new IllegalArgumentException(path + " is a " + kind.label() + "; wanted a model's folder or GGUF file, an adapter or a checkpoint");
         }
         return 0;
     }
@@ -85,8 +94,16 @@ final class Export implements Callable<Integer> {
         }
         GgufOutput.requireFile(target);
         try (var export = GgufExport.open(path)) {
-            GgufOutput.write(export.as(type), target, out());
+            GgufOutput.write(export.as(type, exceptions), target, out());
         }
+    }
+
+    private void checkpoint(Path path) {
+        if (type == null) {
+            throw new IllegalArgumentException("a checkpoint is written again in another type; HINT: give it with --type");
+        }
+        CheckpointExport.write(path, target, type.dtype());
+        out().println(target + ": " + Mebibytes.of(CheckpointExport.bytes(target)));
     }
 
     private void peftToGguf(Path path) {

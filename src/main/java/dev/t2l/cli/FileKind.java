@@ -40,7 +40,7 @@ enum FileKind {
     }
 
     private static FileKind ofFolder(Path folder) {
-        if (any(folder, "hypermod.pt", "hypermod.safetensors")) {
+        if (any(folder, "hypermod.pt", "hypermod.safetensors", "hypermod.gguf")) {
             return CHECKPOINT;
         }
         if (any(folder, "adapter_config.json")) {

@@ -1,5 +1,6 @@
 package dev.t2l.cli;
 
+import dev.t2l.model.TensorType;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
@@ -59,6 +60,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new Inspect())
                 .addSubcommand(new Bench())
                 .addSubcommand(new Doctor())
+                .registerConverter(TensorType.class, TensorTypeArgument::parse)
                 .registerConverter(AdapterArgument.class, AdapterArgument::parse);
         line.getCommandSpec().usageMessage().description(DESCRIPTION);
         return line.setOut(out).setErr(err)

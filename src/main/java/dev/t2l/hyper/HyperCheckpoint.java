@@ -10,24 +10,29 @@ import dev.t2l.hyper.HyperConfig.TrainingTask;
 import dev.t2l.hyper.HyperParameters.Parameter;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.PeftConfig;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
- * A trained hypernetwork on disk, as published: a folder with {@code hypermod.pt} (or {@code hypermod.safetensors}),
+ * A trained hypernetwork on disk, as published: a folder with {@code hypermod.pt} (or {@code hypermod.safetensors}, or {@code hypermod.gguf}),
  * {@code args.yaml} and {@code adapter_config.json}. The tensors stay mapped until this is closed.
  *
  * <p>Rows of the type embedding belong to the modules in the order of the {@code heads.*} keys in the tensor file, whatever the
  * lists in the two configuration files say. The {@code encoder_type} of args.yaml is ignored: the published code never used it.
  */
 public final class HyperCheckpoint implements AutoCloseable {
+    private static final Set<DType> SAVED = EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0);
+
     private final HyperConfig config;
     private final Weights weights;
     private final HyperArgs args;
@@ -163,15 +168,25 @@ public final class HyperCheckpoint implements AutoCloseable {
      * Writes {@code hypermod.safetensors}, {@code args.yaml} and {@code adapter_config.json}, each as a whole; loading the folder
      * gives the same network, bit for bit.
      *
-     * @throws IllegalArgumentException if the folder has a hypermod.pt already
+     * @throws IllegalArgumentException if the folder has a checkpoint of another form already
      */
     public void save(Path folder) {
-        if (Files.exists(folder.resolve(HyperTensorFile.TORCH))) {
-            throw new IllegalArgumentException(folder + " holds a " + HyperTensorFile.TORCH + "; HINT: save to a folder of its own");
+        save(folder, null);
+    }
+
+    /**
+     * As {@link #save(Path)}, in another type.
+     *
+     * @param dtype F32, F16 or BF16, in {@code hypermod.safetensors}; or Q8_0, in {@code hypermod.gguf}, where that is the type of the
+     *     large matrices, and tensors of one value alone take no space; null keeps the types
+     */
+    public void save(Path folder, DType dtype) {
+        if (dtype != null && !SAVED.contains(dtype)) {
+            throw new IllegalArgumentException("a hypernetwork is written as one of " + SAVED + ", not as " + dtype);
         }
+        HyperTensorFile.write(folder, weights, config, dtype);
         args.write(folder.resolve("args.yaml"));
         settings.write(folder.resolve("adapter_config.json"));
-        HyperTensorFile.write(folder.resolve(HyperTensorFile.SAFETENSORS), weights, config);
     }
 
     /** What {@code t2l inspect} prints: names and values in order. */

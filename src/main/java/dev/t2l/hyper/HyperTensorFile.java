@@ -5,7 +5,9 @@ import dev.t2l.hyper.HyperParameters.Parameter;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.SafeTensors;
 import dev.t2l.io.TorchArchive;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Projection;
+import dev.t2l.tensor.Quantise;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
 import java.nio.file.Files;
@@ -15,10 +17,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * A hypernetwork's tensors on disk, {@code hypermod.pt} or {@code hypermod.safetensors}, and what their names and shapes tell.
+ * A hypernetwork's tensors on disk, {@code hypermod.pt}, {@code hypermod.safetensors} or {@code hypermod.gguf}, and what their names and shapes tell.
  *
  * @param statedOrder the modules in the order of their heads, if the file tells: the pickled order of a hypermod.pt, the
  *     metadata of a safetensors file (whose header other tools sort)
@@ -26,6 +28,7 @@ import java.util.stream.Collectors;
 record HyperTensorFile(Path file, Weights weights, Optional<List<String>> statedOrder) {
     static final String TORCH = "hypermod.pt";
     static final String SAFETENSORS = "hypermod.safetensors";
+    static final String GGUF = "hypermod.gguf";
     /** Metadata of our safetensors files: the heads' modules in the order of the type embedding, with commas between. */
     static final String ORDER = "heads";
     private static final String HEAD = "heads.";
@@ -33,19 +36,27 @@ record HyperTensorFile(Path file, Weights weights, Optional<List<String>> stated
 
     /** The checkpoint in a folder, which must hold exactly one. */
     static Path in(Path folder) {
-        List<Path> found = List.of(folder.resolve(TORCH), folder.resolve(SAFETENSORS)).stream().filter(Files::exists).toList();
+        List<Path> found = all(folder);
         if (found.size() != 1) {
-            throw new FormatException(folder, "folder", found.isEmpty() ? "wanted " + TORCH + " or " + SAFETENSORS + ", found neither"
-                    : "holds both " + TORCH + " and " + SAFETENSORS + "; HINT: give the path of the one to load");
+            throw new FormatException(folder, "folder", found.isEmpty() ? "wanted " + TORCH + ", " + SAFETENSORS + " or " + GGUF + ", found none"
+                    : "holds both " + found.get(0).getFileName() + " and " + found.get(1).getFileName() + "; HINT: give the path of the one to load");
         }
         return found.getFirst();
     }
 
-    /** Opens a safetensors file, or else what torch.save wrote. */
+    /** The checkpoints in a folder. */
+    static List<Path> all(Path folder) {
+        return Stream.of(TORCH, SAFETENSORS, GGUF).map(folder::resolve).filter(Files::exists).toList();
+    }
+
+    /** Opens a safetensors or GGUF file, or else what torch.save wrote. */
     static HyperTensorFile open(Path file) {
         if (file.getFileName().toString().endsWith(".safetensors")) {
             SafeTensors tensors = SafeTensors.open(file);
             return new HyperTensorFile(file, tensors.weights(), Optional.ofNullable(tensors.metadata().get(ORDER)).map(o -> List.of(o.split(","))));
+        }
+        if (file.getFileName().toString().endsWith(".gguf")) {
+            return HyperGguf.read(file);
         }
         Weights weights = TorchArchive.open(file).weights();
         List<String> pickled = weights.tensors().keySet().stream().map(HyperTensorFile::moduleOfHead).flatMap(Optional::stream).toList();
@@ -58,9 +69,23 @@ record HyperTensorFile(Path file, Weights weights, Optional<List<String>> stated
         return head ? Optional.of(tensor.substring(HEAD.length(), tensor.length() - WEIGHT.length())) : Optional.empty();
     }
 
-    static void write(Path to, Weights weights, HyperConfig config) {
-        String order = config.targets().stream().map(t -> t.projection().peftName()).collect(Collectors.joining(","));
-        SafeTensors.write(to, weights.tensors(), Map.of("format", "pt", ORDER, order));
+    /** @param dtype F32, F16 or BF16 of a safetensors file, Q8_0 of a GGUF file; null keeps each tensor's own, in a safetensors file */
+    static void write(Path folder, Weights weights, HyperConfig config, DType dtype) {
+        List<String> order = config.targets().stream().map(t -> t.projection().peftName()).toList();
+        Path file = folder.resolve(dtype == DType.Q8_0 ? GGUF : SAFETENSORS);
+        List<Path> others = all(folder).stream().filter(path -> !path.equals(file)).toList();
+        if (!others.isEmpty()) {
+            throw new IllegalArgumentException(folder + " holds a " + others.getFirst().getFileName() + "; HINT: save to a folder of its own");
+        }
+        if (dtype == DType.Q8_0) {
+            HyperGguf.write(file, weights, order);
+            return;
+        }
+        Map<String, Tensor> tensors = new LinkedHashMap<>(weights.tensors());
+        if (dtype != null) {
+            tensors.replaceAll((_, tensor) -> tensor.dtype() == dtype ? tensor : Quantise.tensor(tensor, dtype));
+        }
+        SafeTensors.write(file, tensors, Map.of("format", "pt", ORDER, String.join(",", order)));
     }
 
     /**

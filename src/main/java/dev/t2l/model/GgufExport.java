@@ -21,7 +21,7 @@ import java.util.Set;
  */
 public final class GgufExport implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("dev.t2l.model");
-    private static final Set<FileType> FOUR_BITS = EnumSet.of(FileType.Q4_0, FileType.Q4_1);
+    private static final Set<FileType> FEW_BITS = EnumSet.of(FileType.Q4_0, FileType.Q4_1, FileType.Q5_0, FileType.Q5_1);
     private static final Set<DType> KEPT = EnumSet.of(DType.F32, DType.F16, DType.BF16);
     private static final int QUANTIZATION_VERSION = 2;
 
@@ -56,12 +56,28 @@ public final class GgufExport implements AutoCloseable {
      * The file, ready to be written while this is open.
      *
      * <p>Norms, biases and position tables are f32. A matrix whose rows are no whole number of blocks is written as f16, which is
-     * said in one warning. In 4-bit files the matrix that makes the logits (the embedding table of a tied model) is q8_0, as its
+     * said in one warning. In files of four or five bits the matrix that makes the logits (the embedding table of a tied model) is q8_0, as its
      * errors are not averaged out by anything that follows.
      *
      * @param type of the matrices; null keeps each matrix's own, but a quantised one with adapters added becomes q8_0, in which they survive
      */
     public GgufWriter as(FileType type) {
+        return as(type, List.of());
+    }
+
+    /**
+     * As {@link #as(FileType)}, with other types for some matrices.
+     *
+     * @param exceptions the first that names a matrix holds; none is left without one that it names
+     * @throws IllegalArgumentException if an exception names no matrix
+     */
+    public GgufWriter as(FileType type, List<TensorType> exceptions) {
+        for (TensorType exception : exceptions) {
+            if (model.parts().stream().noneMatch(part -> part.use() != Use.PRECISE && exception.names(part.name()))) {
+                throw new IllegalArgumentException("no matrix of " + source + " is named by " + exception.pattern() + "; there are " + model.parts().stream()
+                        .filter(part -> part.use() != Use.PRECISE).map(part -> part.name().replaceFirst("^blk\\.\\d+\\.", "blk.*.")).distinct().toList());
+            }
+        }
         Map<String, Object> metadata = new LinkedHashMap<>(model.metadata());
         if (type != null || !metadata.containsKey("general.file_type")) {
             metadata.put("general.file_type", (type == null ? usual() : type).number());
@@ -70,7 +86,7 @@ public final class GgufExport implements AutoCloseable {
         var writer = new GgufWriter(metadata);
         List<Part> odd = new ArrayList<>();
         for (Part part : model.parts()) {
-            DType dtype = dtype(part, type);
+            DType dtype = dtype(part, type, exceptions);
             if (part.shape()[part.shape().length - 1] % dtype.blockSize() != 0) {
                 odd.add(part);
                 dtype = DType.F16;
@@ -84,12 +100,16 @@ public final class GgufExport implements AutoCloseable {
         return writer;
     }
 
-    private static DType dtype(Part part, FileType type) {
+    private static DType dtype(Part part, FileType type, List<TensorType> exceptions) {
         if (part.use() == Use.PRECISE) {
             return DType.F32;
         }
+        return exceptions.stream().filter(e -> e.names(part.name())).findFirst().map(e -> e.type().dtype()).orElseGet(() -> dtype(part, type));
+    }
+
+    private static DType dtype(Part part, FileType type) {
         if (type != null) {
-            return part.use() == Use.OUTPUT && FOUR_BITS.contains(type) ? DType.Q8_0 : type.dtype();
+            return part.use() == Use.OUTPUT && FEW_BITS.contains(type) ? DType.Q8_0 : type.dtype();
         }
         if (part.dtype().quantised()) {
             return part.sum() ? DType.Q8_0 : part.dtype();

@@ -12,14 +12,14 @@ import java.util.Set;
  * ({@code quantize_row_*_ref} in ggml-quants.c).
  */
 public final class Quantise {
-    private static final Set<DType> TYPES = Set.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_1);
+    private static final Set<DType> TYPES = Set.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1);
     private static final int CHUNK = 1 << 20;
     private static final int BLOCK = 32;
 
     private Quantise() {
     }
 
-    /** Whether {@link #row} makes this type: F32, F16, BF16, Q8_0, Q4_0, Q4_1. */
+    /** Whether {@link #row} makes this type: F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1. */
     public static boolean supports(DType dtype) {
         return TYPES.contains(dtype);
     }
@@ -43,6 +43,8 @@ public final class Quantise {
                 case Q8_0 -> q80(x, i, out);
                 case Q4_0 -> q40(x, i, out);
                 case Q4_1 -> q41(x, i, out);
+                case Q5_0 -> q50(x, i, out);
+                case Q5_1 -> q51(x, i, out);
                 default -> throw new IllegalArgumentException("cannot quantise to " + dtype + "; there are " + TYPES);
             }
         }
@@ -127,13 +129,7 @@ public final class Quantise {
     }
 
     private static void q40(float[] x, int at, ByteBuffer out) {
-        float extreme = 0;
-        for (int i = at; i < at + BLOCK; i++) {
-            if (Math.abs(x[i]) > Math.abs(extreme)) {
-                extreme = x[i];
-            }
-        }
-        float d = extreme / -8;
+        float d = extreme(x, at) / -8;
         float inverse = d == 0 ? 0 : 1 / d;
         out.putShort(Float.floatToFloat16(d));
         for (int i = at; i < at + BLOCK / 2; i++) {
@@ -141,18 +137,73 @@ public final class Quantise {
         }
     }
 
-    private static void q41(float[] x, int at, ByteBuffer out) {
-        float smallest = Float.MAX_VALUE;
-        float largest = -Float.MAX_VALUE;
+    private static void q50(float[] x, int at, ByteBuffer out) {
+        float d = extreme(x, at) / -16;
+        float inverse = d == 0 ? 0 : 1 / d;
+        out.putShort(Float.floatToFloat16(d));
+        fiveBits(x, at, inverse, 16.5f, out);
+    }
+
+    /** The value of largest magnitude, with its sign. */
+    private static float extreme(float[] x, int at) {
+        float extreme = 0;
         for (int i = at; i < at + BLOCK; i++) {
-            smallest = x[i] < smallest ? x[i] : smallest;
-            largest = x[i] > largest ? x[i] : largest;
+            if (Math.abs(x[i]) > Math.abs(extreme)) {
+                extreme = x[i];
+            }
         }
-        float d = (largest - smallest) / 15;
+        return extreme;
+    }
+
+    private static void q41(float[] x, int at, ByteBuffer out) {
+        float smallest = smallest(x, at);
+        float d = (largest(x, at) - smallest) / 15;
         float inverse = d == 0 ? 0 : 1 / d;
         out.putShort(Float.floatToFloat16(d)).putShort(Float.floatToFloat16(smallest));
         for (int i = at; i < at + BLOCK / 2; i++) {
             out.put(nibbles((x[i] - smallest) * inverse + 0.5f, (x[i + BLOCK / 2] - smallest) * inverse + 0.5f));
+        }
+    }
+
+    private static void q51(float[] x, int at, ByteBuffer out) {
+        float smallest = smallest(x, at);
+        float d = (largest(x, at) - smallest) / 31;
+        float inverse = d == 0 ? 0 : 1 / d;
+        out.putShort(Float.floatToFloat16(d)).putShort(Float.floatToFloat16(smallest));
+        float[] above = new float[BLOCK];
+        for (int i = 0; i < BLOCK; i++) {
+            above[i] = x[at + i] - smallest;
+        }
+        fiveBits(above, 0, inverse, 0.5f, out);
+    }
+
+    private static float smallest(float[] x, int at) {
+        float smallest = Float.MAX_VALUE;
+        for (int i = at; i < at + BLOCK; i++) {
+            smallest = x[i] < smallest ? x[i] : smallest;
+        }
+        return smallest;
+    }
+
+    private static float largest(float[] x, int at) {
+        float largest = -Float.MAX_VALUE;
+        for (int i = at; i < at + BLOCK; i++) {
+            largest = x[i] > largest ? x[i] : largest;
+        }
+        return largest;
+    }
+
+    /** The fifth bits of all 32 elements, then their lower four as {@link #nibbles}. */
+    private static void fiveBits(float[] x, int at, float inverse, float offset, ByteBuffer out) {
+        int high = 0;
+        int[] values = new int[BLOCK];
+        for (int i = 0; i < BLOCK; i++) {
+            values[i] = Math.min(31, (int) (x[at + i] * inverse + offset));
+            high |= (values[i] >> 4) << i;
+        }
+        out.putInt(high);
+        for (int i = 0; i < BLOCK / 2; i++) {
+            out.put((byte) (values[i] & 15 | (values[i + BLOCK / 2] & 15) << 4));
         }
     }
 

@@ -10,6 +10,7 @@ import dev.t2l.Golden;
 import dev.t2l.backend.Backend;
 import dev.t2l.io.FormatException;
 import dev.t2l.io.PeftAdapter;
+import dev.t2l.io.Gguf;
 import dev.t2l.io.PeftConfig;
 import dev.t2l.io.PeftScaling;
 import dev.t2l.io.PeftTargets;
@@ -17,6 +18,7 @@ import dev.t2l.io.SafeTensors;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Elements;
 import dev.t2l.tensor.Projection;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.Weights;
 import java.io.IOException;
@@ -28,6 +30,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -70,6 +73,57 @@ class HyperCheckpointTest {
                         files.map(p -> p.getFileName().toString()).sorted().toList());
             }
         }));
+    }
+
+    /** In eight bits: the same network but for rounding; what is constant costs nothing. */
+    @TestFactory
+    Stream<DynamicTest> savedInEightBits() {
+        return Golden.cases("hypernet").stream().map(folder -> dynamicTest(folder.getFileName().toString(), () -> {
+            Path copy = temporary.resolve("eight bits of " + folder.getFileName());
+            try (HyperCheckpoint original = HyperCheckpoint.load(folder)) {
+                original.save(copy, DType.Q8_0);
+                try (HyperCheckpoint loaded = HyperCheckpoint.load(copy)) {
+                    assertEquals(original.config(), loaded.config());
+                    original.weights().tensors().forEach((name, tensor) -> {
+                        float[] want = tensor.toFloats();
+                        float largest = 0;
+                        for (float v : want) {
+                            largest = Math.max(largest, Math.abs(v));
+                        }
+                        assertArrayEquals(want, loaded.weights().get(name).toFloats(), largest / 127, name);
+                    });
+                }
+                assertTrue(assertThrows(IllegalArgumentException.class, () -> original.save(copy)).getMessage().contains("hypermod.gguf"));
+                assertThrows(IllegalArgumentException.class, () -> original.save(temporary.resolve("q4"), DType.Q4_0));
+            }
+        }));
+    }
+
+    /** A large matrix is blocks, a small one is not, and constants are keys. */
+    @Test
+    void eightBitsWhereTheyCount() {
+        Path file = temporary.resolve(HyperTensorFile.GGUF);
+        float[] large = new float[1 << 14];
+        for (int i = 0; i < large.length; i++) {
+            large[i] = i % 77 - 38;
+        }
+        Map<String, Tensor> tensors = Map.of("heads.q_proj.weight", Tensor.ofFloats(large, 256, 64), "small", Tensor.ofFloats(new float[] {1, 2}, 1, 2),
+                "AB_offset.A.q_proj", Tensor.ofFloats(new float[] {-0.5f, -0.5f, -0.5f, -0.5f, -0.5f, -0.5f}, 1, 2, 3));
+        HyperGguf.write(file, new Weights(tensors, () -> { }), List.of("q_proj"));
+        try (Gguf gguf = Gguf.open(file)) {
+            assertEquals(Set.of("heads.q_proj.weight", "small"), gguf.weights().tensors().keySet());
+            assertEquals(DType.Q8_0, gguf.weights().get("heads.q_proj.weight").dtype());
+            assertEquals(DType.F32, gguf.weights().get("small").dtype());
+        }
+        try (Weights read = HyperGguf.read(file).weights()) {
+            assertArrayEquals(new long[] {1, 2, 3}, read.get("AB_offset.A.q_proj").shape());
+            assertEquals(-0.5f, read.get("AB_offset.A.q_proj").getFloat(5));
+            assertArrayEquals(large, read.get("heads.q_proj.weight").toFloats(), 0.16f);
+        }
+        Gguf.write(file, Map.of("general.architecture", "llama"), Map.of());
+        assertTrue(assertThrows(FormatException.class, () -> HyperGguf.read(file)).getMessage().contains("text-to-lora"));
+        Gguf.write(file, Map.of("general.architecture", "text-to-lora", "t2l.heads", new String[] {"q_proj"}, "t2l.constant.x", 1f, "t2l.shape.x", new int[] {70000, 70000}), Map.of());
+        assertTrue(assertThrows(FormatException.class, () -> HyperGguf.read(file)).getMessage().contains("t2l.shape.x"));
     }
 
     private static byte[] bytes(Tensor tensor) {

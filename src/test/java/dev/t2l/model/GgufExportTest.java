@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -107,6 +108,24 @@ class GgufExportTest {
             assertEquals(2, file.integer("general.file_type"));
             assertEquals(2, file.integer("general.quantization_version"));
         }
+    }
+
+    @Test
+    void someMatricesMayHaveAnotherType() {
+        Path model = TinyDecoder.write(folder.resolve("m"), "llama", "");
+        Path written = folder.resolve("mixed.gguf");
+        List<TensorType> exceptions = List.of(new TensorType(Pattern.compile("attn_v"), FileType.Q5_1), new TensorType(Pattern.compile("attn"), FileType.Q5_0));
+        try (var export = GgufExport.open(model)) {
+            export.as(FileType.Q4_0, exceptions).write(written);
+            var unknown = List.of(new TensorType(Pattern.compile("attn_x"), FileType.Q8_0));
+            String message = assertThrows(IllegalArgumentException.class, () -> export.as(FileType.Q4_0, unknown)).getMessage();
+            assertTrue(message.contains("attn_x") && message.contains("blk.*.attn_q.weight"), message);
+        }
+        Map<String, DType> types = types(written);
+        assertEquals(DType.Q5_1, types.get("blk.0.attn_v.weight"));
+        assertEquals(DType.Q5_0, types.get("blk.1.attn_q.weight"));
+        assertEquals(DType.F32, types.get("blk.1.attn_norm.weight"));
+        assertEquals(DType.Q4_0, types.get("blk.0.ffn_up.weight"));
     }
 
     @Test

@@ -34,7 +34,7 @@ class QuantiseTest {
 
     /** Checksums of what gguf-py 0.19.0 ({@code gguf.quants.quantize}) makes of the same values. */
     @ParameterizedTest
-    @CsvSource({"F32, a4cf2d8c", "F16, 50d49e01", "BF16, 4869ee10", "Q8_0, ea69024e", "Q4_0, 9fbecd81", "Q4_1, 9a7587d5"})
+    @CsvSource({"F32, a4cf2d8c", "F16, 50d49e01", "BF16, 4869ee10", "Q8_0, ea69024e", "Q4_0, 9fbecd81", "Q4_1, 9a7587d5", "Q5_0, 1264b00e", "Q5_1, 35b1972"})
     void bitsAreThoseOfTheReference(DType dtype, String crc) {
         Tensor made = Quantise.tensor(Tensor.ofFloats(values(), 6, 32 * BLOCKS / 6), dtype);
         var sum = new CRC32();
@@ -43,7 +43,7 @@ class QuantiseTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"F16, 0.0005", "BF16, 0.004", "Q8_0, 0.005", "Q4_0, 0.13", "Q4_1, 0.07"})
+    @CsvSource({"F16, 0.0005", "BF16, 0.004", "Q8_0, 0.005", "Q4_0, 0.13", "Q4_1, 0.07", "Q5_0, 0.07", "Q5_1, 0.04"})
     void valuesComeBackWithinTheirStep(DType dtype, float ofLargest) {
         float[] want = values();
         float[] got = Quantise.tensor(Tensor.ofFloats(want, 1, want.length), dtype).toFloats();

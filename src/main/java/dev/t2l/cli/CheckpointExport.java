@@ -1,0 +1,61 @@
+package dev.t2l.cli;
+
+import dev.t2l.hyper.HyperCheckpoint;
+import dev.t2l.io.SafeTensors;
+import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Quantise;
+import dev.t2l.tensor.Tensor;
+import dev.t2l.train.Reconstruction;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** A hypernetwork's checkpoint in another type, with what lies beside it: the training descriptions' embeddings and the configuration. */
+final class CheckpointExport {
+    private static final String CONFIG = "config.yaml";
+
+    private CheckpointExport() {
+    }
+
+    static void write(Path from, Path to, DType dtype) {
+        if (Files.isRegularFile(to)) {
+            throw new IllegalArgumentException("--out " + to + " is a file; wanted a folder for the checkpoint");
+        }
+        try (HyperCheckpoint checkpoint = HyperCheckpoint.load(from)) {
+            checkpoint.save(to, dtype);
+        }
+        Path embeddings = from.resolve(Reconstruction.EMBEDDINGS);
+        try {
+            if (Files.isRegularFile(embeddings)) {
+                embeddings(embeddings, to.resolve(Reconstruction.EMBEDDINGS), dtype == DType.F32 ? DType.F32 : DType.BF16);
+            }
+            if (Files.isRegularFile(from.resolve(CONFIG))) {
+                Files.copy(from.resolve(CONFIG), to.resolve(CONFIG), StandardCopyOption.REPLACE_EXISTING);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void embeddings(Path from, Path to, DType dtype) {
+        try (SafeTensors file = SafeTensors.open(from)) {
+            Map<String, Tensor> converted = new LinkedHashMap<>();
+            file.weights().tensors().forEach((task, rows) -> converted.put(task, Quantise.tensor(rows, dtype)));
+            SafeTensors.write(to, converted, file.metadata());
+        }
+    }
+
+    /** Size of the folder's files. */
+    static long bytes(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.mapToLong(file -> file.toFile().length()).sum();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -33,8 +33,9 @@ struct backward_job {
 #define SINGLE(name, BM, BN, BK, TM, TN)                                                                                                  \
     extern "C" __global__ void __launch_bounds__(BM / TM *(BN / TN), 2)                                                                   \
         name(const float *dy, const float *w, int64_t row_bytes, backward_job job) {                                                      \
-        single_tile<false, BM, BN, BK, TM, TN>({dy, w, job.n, job.out, job.in}, blockIdx.y * (int64_t)BM, blockIdx.x * (int64_t)BN,       \
-                                               job.from(), job.until(), [&](int64_t r, int64_t j, float sum) { job.store(r, j, sum); });  \
+        auto store = [&](int64_t r, int64_t j, float sum) { job.store(r, j, sum); };                                                      \
+        single_tile<false, true, BM, BN, BK, TM, TN>({dy, w, job.n, job.out, job.in}, blockIdx.y * (int64_t)BM,                           \
+                                                     blockIdx.x * (int64_t)BN, job.from(), job.until(), store);                           \
     }
 
 SINGLE(linear_backward_f32_128, 128, 128, 8, 8, 8)

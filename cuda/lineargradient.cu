@@ -9,8 +9,8 @@
 #define GRADIENT(name, BM, BN, BK, TM, TN)                                                                                                \
     extern "C" __global__ void __launch_bounds__(BM / TM *(BN / TN), 2)                                                                   \
         name(float *dw, const float *dy, const float *x, int64_t n, int64_t out, int64_t in) {                                            \
-        single_tile<true, BM, BN, BK, TM, TN>({dy, x, out, n, in}, blockIdx.y * (int64_t)BM, blockIdx.x * (int64_t)BN, 0, n,              \
-                                              [&](int64_t o, int64_t j, float sum) { dw[o * in + j] += sum; });                           \
+        single_tile<true, true, BM, BN, BK, TM, TN>({dy, x, out, n, in}, blockIdx.y * (int64_t)BM, blockIdx.x * (int64_t)BN, 0, n,        \
+                                                    [&](int64_t o, int64_t j, float sum) { dw[o * in + j] += sum; });                     \
     }
 
 GRADIENT(linear_gradient_128, 128, 128, 8, 8, 8)

@@ -1,5 +1,6 @@
 package dev.t2l.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.t2l.LanguageModel;
 import dev.t2l.backend.Backend;
 import dev.t2l.data.Spelling;
@@ -103,8 +104,13 @@ final class Eval implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    /** As {@code --json} prints it; scores from 0 to 1. */
-    record Found(List<EvalTable.Summary> columns, Map<String, Map<String, List<Double>>> scores, List<EvalTable.Comparison> comparisons) {
+    /**
+     * As {@code --json} prints it; scores from 0 to 1.
+     *
+     * @param byLikelihood the same, the likeliest option taken; null if no task has options
+     */
+    record Found(List<EvalTable.Summary> columns, Map<String, Map<String, List<Double>>> scores,
+            List<EvalTable.Comparison> comparisons, @JsonInclude(JsonInclude.Include.NON_NULL) Found byLikelihood) {
     }
 
     @Override
@@ -172,12 +178,17 @@ final class Eval implements Callable<Integer> {
         if (table != null) {
             AtomicFile.write(table, text.getBytes(StandardCharsets.UTF_8));
         }
+        result.print(found(found, compared), _ -> text);
+    }
+
+    private Found found(EvalTable found, Optional<String> compared) {
         Map<String, Map<String, List<Double>>> scores = new LinkedHashMap<>();
         for (String column : found.columns()) {
             Map<String, List<Double>> ofTasks = new LinkedHashMap<>();
             found.tasks().forEach(task -> ofTasks.put(task, found.cells(column, task).stream().map(cell -> cell.score()).toList()));
             scores.put(column, ofTasks);
         }
-        result.print(new Found(found.summaries(seed), scores, compared.map(column -> found.comparisons(column, seed)).orElse(List.of())), _ -> text);
+        return new Found(found.summaries(seed), scores, compared.map(column -> found.comparisons(column, seed)).orElse(List.of()),
+                found.byLikelihood().map(choices -> found(choices, compared)).orElse(null));
     }
 }

@@ -39,7 +39,7 @@ final class AdapterPool implements AutoCloseable {
     }
 
     /** Frees what only these questions needed. */
-    void done(List<Question> batch) {
+    void done(Collection<Question> batch) {
         for (Question question : batch) {
             if (wanted.merge(question.adapter(), -1, Integer::sum) == 0) {
                 loaded.remove(question.adapter()).release().run();

@@ -1,5 +1,6 @@
 package dev.t2l.eval;
 
+import java.util.OptionalDouble;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -11,8 +12,14 @@ import java.util.Map;
  * @param examples    that it is the mean over
  * @param score       by generation, 0 to 1
  * @param ended       share of the answers that ended by themselves
+ * @param likelihood  the score, 0 to 1, of taking the likeliest option instead ({@link Answer#choice}); empty if the task is no choice
  */
-public record CellScore(String column, String task, int description, String text, String metric, int examples, double score, double ended) {
+public record CellScore(String column, String task, int description, String text, String metric, int examples, double score, double ended, OptionalDouble likelihood) {
+    /** The score by likelihood in the place of that by generation. */
+    CellScore byLikelihood() {
+        return new CellScore(column, task, description, text, metric, examples, likelihood.orElseThrow(), ended, likelihood);
+    }
+
     Map<String, Object> line() {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("column", column);
@@ -23,6 +30,7 @@ public record CellScore(String column, String task, int description, String text
         line.put("examples", examples);
         line.put("score", score);
         line.put("ended", ended);
+        likelihood.ifPresent(value -> line.put("likelihood", value));
         return line;
     }
 }

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.StreamSupport;
 
 /**
  * An evaluation's folder: every answer, and every score as soon as its last answer is there. An answer is found again by the digest of all
@@ -39,7 +40,8 @@ final class EvalLog implements AutoCloseable {
         answers = new JsonLines(folder.resolve(ANSWERS), line -> line.hasNonNull("digest") && line.hasNonNull("answer"));
         results = new JsonLines(folder.resolve(RESULTS), line -> line.hasNonNull("column"));
         for (JsonNode line : JsonLines.read(folder.resolve(ANSWERS))) {
-            known.put(line.path("digest").textValue(), new Answer(line.path("answer").textValue(), line.path("tokens").intValue(), line.path("ended").booleanValue()));
+            known.put(line.path("digest").textValue(), new Answer(line.path("answer").textValue(), line.path("tokens").intValue(), line.path("ended").booleanValue(),
+                    StreamSupport.stream(line.path("likelihoods").spliterator(), false).map(JsonNode::doubleValue).toList()));
             kept.add(key(line.path("column").textValue(), line.path("task").textValue(), line.path("description").intValue(), line.path("example").intValue(),
                     line.path("digest").textValue()));
         }
@@ -80,6 +82,10 @@ final class EvalLog implements AutoCloseable {
                 line.put("tokens", given.get(i).tokens());
                 line.put("ended", given.get(i).ended());
                 line.put("score", cell.task().metric().score(given.get(i).text(), question.example()));
+                if (given.get(i).choice().isPresent()) {
+                    line.put("likelihoods", given.get(i).likelihoods());
+                    line.put("choice", question.example().options().get(given.get(i).choice().getAsInt()));
+                }
                 lines.add(line);
             }
         }

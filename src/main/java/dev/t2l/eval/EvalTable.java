@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** What an evaluation found: each column's scores for each task, by each description. */
 public final class EvalTable {
@@ -39,6 +40,14 @@ public final class EvalTable {
      * @param low where the 95 % interval of the mean difference begins, by paired bootstrap over tasks
      */
     public record Comparison(String column, String less, double difference, double low, double high, int wins, int ties, int losses) {
+    }
+
+    /** The same table with scores by likelihood ({@link CellScore#likelihood}), of the tasks that have options; empty if none has. */
+    public Optional<EvalTable> byLikelihood() {
+        List<EvalTask> choices = tasks.stream().filter(EvalTask::isChoice).toList();
+        List<CellScore> likeliest = scores.values().stream().flatMap(ofTasks -> ofTasks.values().stream()).flatMap(List::stream)
+                .filter(score -> score.likelihood().isPresent()).map(CellScore::byLikelihood).toList();
+        return choices.isEmpty() ? Optional.empty() : Optional.of(new EvalTable(columns, choices, likeliest));
     }
 
     /** The tasks' names. */

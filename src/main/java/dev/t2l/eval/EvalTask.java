@@ -32,6 +32,11 @@ public record EvalTask(String name, String suite, Metric metric, List<String> ev
         return counts(train).entrySet().stream().max(Comparator.comparingLong(Map.Entry::getValue)).map(Map.Entry::getKey).orElse("");
     }
 
+    /** Whether all test examples have permitted answers to choose from. */
+    public boolean isChoice() {
+        return (metric == Metric.EXACT_MATCH || metric == Metric.MULTIPLE_CHOICE) && tests.stream().noneMatch(example -> example.options().isEmpty());
+    }
+
     private static Map<String, Long> counts(List<EvalExample> examples) {
         return examples.stream().map(EvalExample::output).collect(Collectors.groupingBy(Function.identity(), LinkedHashMap::new, Collectors.counting()));
     }

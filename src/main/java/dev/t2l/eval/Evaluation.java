@@ -1,18 +1,18 @@
 package dev.t2l.eval;
 
 import dev.t2l.LanguageModel;
-import dev.t2l.eval.AdapterSource.Loaded;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
 /**
  * Asks a base model, with and without adapters, the test questions of tasks, and scores what it says. Columns are asked one after the other; within a
- * column, questions of all tasks and all adapters share batches. Every answer is written down before the next batch: a run that was stopped and
- * is begun again ends with the same table.
+ * column, questions of all tasks and all adapters share batches. Answers are written down as they come: a run that was stopped and is begun again ends
+ * with the same table.
  */
 public final class Evaluation {
     private final LanguageModel base;
@@ -66,7 +66,7 @@ public final class Evaluation {
             for (Column column : columns) {
                 switch (column) {
                     case Column.Computed computed -> tasks.forEach(task -> keep(new CellScore(column.name(), task.name(), 0, "", task.metric().key(), task.tests().size(),
-                            computed.score().applyAsDouble(task), 1), scores, log, listener));
+                            computed.score().applyAsDouble(task), 1, task.isChoice() ? OptionalDouble.of(computed.score().applyAsDouble(task)) : OptionalDouble.empty()), scores, log, listener));
                     case Column.Asked _ -> ask(asked.get(column), new Work(answerer, log, progress, scores));
                 }
             }
@@ -104,23 +104,20 @@ public final class Evaluation {
         Map<String, List<Question>> same = cells.values().stream().flatMap(List::stream).filter(question -> work.log().answer(question).isEmpty())
                 .collect(Collectors.groupingBy(Question::digest));
         try (var adapters = new AdapterPool(open)) {
-            for (List<Question> batch : work.answerer().batches(open)) {
-                List<Loaded> loaded = adapters.get(batch);
-                List<Answer> answers = work.answerer().answer(batch, loaded);
-                adapters.done(batch);
+            work.answerer().answer(open, adapters, given -> {
                 List<Question> answered = new ArrayList<>();
                 List<Answer> theirs = new ArrayList<>();
-                for (int i = 0; i < batch.size(); i++) {
-                    for (Question question : same.get(batch.get(i).digest())) {
+                given.forEach((asked, answer) -> {
+                    for (Question question : same.get(asked.digest())) {
                         answered.add(question);
-                        theirs.add(answers.get(i));
+                        theirs.add(answer);
                     }
-                }
+                });
                 work.log().add(answered, theirs);
-                work.progress().done += batch.size();
-                work.progress().listener.answered(batch.getFirst().cell().column().name(), work.progress().done, work.progress().total);
+                work.progress().done += given.size();
+                work.progress().listener.answered(answered.getFirst().cell().column().name(), work.progress().done, work.progress().total);
                 count(left, cells, work, answered);
-            }
+            });
         }
     }
 
@@ -142,13 +139,16 @@ public final class Evaluation {
 
     private static CellScore score(Cell cell, List<Question> questions, EvalLog log) {
         double sum = 0;
+        double likeliest = 0;
         int ended = 0;
         for (Question question : questions) {
             Answer answer = log.answer(question).orElseThrow();
             sum += cell.task().metric().score(answer.text(), question.example());
             ended += answer.ended() ? 1 : 0;
+            likeliest += answer.choice().isPresent() ? cell.task().metric().score(question.example().options().get(answer.choice().getAsInt()), question.example()) : 0;
         }
         int n = questions.size();
-        return new CellScore(cell.column().name(), cell.task().name(), cell.number(), cell.asking().description(), cell.task().metric().key(), n, sum / n, (double) ended / n);
+        return new CellScore(cell.column().name(), cell.task().name(), cell.number(), cell.asking().description(), cell.task().metric().key(), n, sum / n, (double) ended / n,
+                cell.task().isChoice() ? OptionalDouble.of(likeliest / n) : OptionalDouble.empty());
     }
 }

@@ -39,10 +39,12 @@ final class Questions {
         if (whole.length == 0) {
             throw new IllegalArgumentException("example " + number + " of the task '" + cell.task().name() + "' is an empty prompt");
         }
-        int most = settings.maxPrompt() == 0 ? context - limit : Math.min(settings.maxPrompt(), context - limit);
+        List<int[]> options = cell.task().isChoice() ? example.options().stream().map(prompts::encodeAnswer).toList() : List.of();
+        int room = context - Math.max(limit, options.stream().mapToInt(option -> option.length).max().orElse(0));
+        int most = settings.maxPrompt() == 0 ? room : Math.min(settings.maxPrompt(), room);
         int[] ids = Arrays.copyOfRange(whole, Math.max(0, whole.length - most), whole.length);
         var adapter = new AdapterOf(asking.source(), asking.adapter().apply(example));
-        String digest = Fingerprint.of(List.of(model, adapter.source().identity(), adapter.text(), Arrays.toString(ids), Integer.toString(limit)));
-        return new Question(cell, number, ids, limit, adapter, digest);
+        String digest = Fingerprint.of(List.of(model, adapter.source().identity(), adapter.text(), Arrays.toString(ids), Integer.toString(limit), String.join("\0", options.isEmpty() ? List.of() : example.options())));
+        return new Question(cell, number, ids, limit, options, adapter, digest);
     }
 }

@@ -9,15 +9,21 @@ import java.util.stream.IntStream;
 
 /** An {@link EvalTable} in Markdown, which reads well as plain text, too; scores in per cent. */
 public final class TableText {
+    private static final String CHOICES = "Tasks with options, whose likeliest one is taken: the largest mean log-probability of its tokens, without an end behind them.";
+
     private TableText() {
     }
 
     /**
-     * Tasks by columns, then each column's mean with its interval, then the differences.
+     * Tasks by columns, then each column's mean with its interval, then the differences; the same by likelihood, if there are options.
      *
      * @param compared the column that others are held against; none: no differences
      */
     public static String markdown(EvalTable table, Optional<String> compared, long seed) {
+        return one(table, compared, seed) + table.byLikelihood().map(choices -> "\n" + CHOICES + "\n\n" + one(choices, compared, seed)).orElse("");
+    }
+
+    private static String one(EvalTable table, Optional<String> compared, long seed) {
         List<List<String>> scores = new ArrayList<>();
         List<EvalTable.Summary> summaries = table.summaries(seed);
         scores.add(row("task", summaries.stream().map(EvalTable.Summary::title).toList()));

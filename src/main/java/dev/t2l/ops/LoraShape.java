@@ -73,6 +73,18 @@ public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, in
                 routed);
     }
 
+    /** The smallest shape that has room for what either has room for. */
+    public LoraShape and(LoraShape other) {
+        if (sites.isEmpty() || other.sites.isEmpty()) {
+            return sites.isEmpty() ? other : this;
+        }
+        Set<LoraWeights.Site> all = new HashSet<>(sites);
+        all.addAll(other.sites);
+        boolean same = all.size() == sites.size() && all.size() == other.sites.size();
+        return new LoraShape(Collections.unmodifiableSet(all), Math.max(adapters, other.adapters), Math.max(width, other.width), Math.max(rank, other.rank),
+                alike && other.alike && same);
+    }
+
     /** @throws IllegalArgumentException naming what there is no room for */
     void requireRoomFor(LoraShape other) {
         var missing = new ArrayList<LoraWeights.Site>(other.sites);

@@ -27,7 +27,8 @@ public abstract sealed class Adaptation permits Adapter, AdapterMix, AdapterRout
         return parts().stream().map(part -> part.adapter().gate()).toList();
     }
 
-    List<LoraBatch.Entry> entries() {
+    /** What it is to a batch: adapters with their weights, borrowed while this is open. */
+    public List<LoraBatch.Entry> entries() {
         return parts().stream().map(p -> new LoraBatch.Entry(p.adapter().weights(), LoraBatch.Weight.constant(p.weight()))).toList();
     }
 }

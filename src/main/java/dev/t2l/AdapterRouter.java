@@ -104,7 +104,7 @@ public final class AdapterRouter extends Adaptation implements AutoCloseable {
     }
 
     @Override
-    List<LoraBatch.Entry> entries() {
+    public List<LoraBatch.Entry> entries() {
         return entries;
     }
 

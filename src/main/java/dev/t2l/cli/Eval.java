@@ -3,9 +3,7 @@ package dev.t2l.cli;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.t2l.LanguageModel;
 import dev.t2l.backend.Backend;
-import dev.t2l.data.Spelling;
 import dev.t2l.eval.Column;
-import dev.t2l.eval.Columns;
 import dev.t2l.eval.EvalData;
 import dev.t2l.eval.EvalSettings;
 import dev.t2l.eval.EvalTable;
@@ -34,8 +32,11 @@ import picocli.CommandLine.Spec;
 /** {@code t2l eval}: how well tasks are done, with which help. */
 @Command(name = "eval", description = {"Scores a language model on tasks: alone, with adapters, and with adapters from descriptions, beside the controls.", "",
     "Columns: constant (the most frequent test answer), constant-train (the most frequent training answer), base (the input alone), description (before the input), "
-        + "examples (description and three examples); for each --lora NAME=DIR: NAME, NAME+description; for each --t2l NAME=DIR: NAME-random (\"dogs;cats;bananas;\"), "
-        + "NAME-other (another task's description), NAME-vague (\"Answer the question.\"), NAME (the task's own), NAME+description (which stands in the prompt, too).", "",
+        + "examples (description and three examples); with --oracles: average (of the adapters of tasks of other "
+        + "suites), arrow (each token chooses among them); for each --lora NAME=DIR: NAME, NAME+description; with --oracles: nearest (the adapter of the task of another suite whose "
+        + "training description is closest); for each --t2l NAME=DIR: NAME-random (\"dogs;cats;bananas;\"), "
+        + "NAME-other (another task's description), NAME-vague (\"Answer the question.\"), NAME (the task's own), NAME+description (which stands in the prompt, too), or, if it was "
+        + "trained on inputs, NAME alone; with --oracles: oracle (the adapter of the task itself).", "",
     "Every answer is kept in --out at once: stopped and begun again, or with more columns, tasks or examples, it asks only what is new."})
 final class Eval implements Callable<Integer> {
     @Option(names = "--base", required = true, paramLabel = "MODEL", description = "The language model: a folder, a GGUF file, or a hub id.")
@@ -50,23 +51,8 @@ final class Eval implements Callable<Integer> {
     @Option(names = "--tasks", split = ",", paramLabel = "NAME", description = "Only these tasks, with commas between.")
     private List<String> tasks = List.of();
 
-    @Option(names = "--t2l", paramLabel = "[NAME=]DIR", description = "A hypernetwork; may be repeated. Its name is that of its columns. Default: t2l.")
-    private List<String> networks = List.of();
-
-    @Option(names = "--encoder", paramLabel = "MODEL", description = "The hypernetworks' text encoder. Default: the one they name, in the local cache, or the base model.")
-    private String encoder;
-
-    @Option(names = "--lora", paramLabel = "NAME=DIR", description = "An adapter for all tasks, such as a multi-task LoRA: a PEFT folder or GGUF file; may be repeated.")
-    private List<String> adapters = List.of();
-
-    @Option(names = "--columns", split = ",", paramLabel = "NAME", description = "Only these columns, with commas between, in the order of the list above. Default: all.")
-    private List<String> chosen = List.of();
-
     @Option(names = "--examples", defaultValue = "60", paramLabel = "N", description = "The first N test examples of each task; 0 for all. Default: ${DEFAULT-VALUE}.")
     private int examples;
-
-    @Option(names = "--descriptions", defaultValue = "3", paramLabel = "N", description = "The first N evaluation descriptions of each task. Default: ${DEFAULT-VALUE}.")
-    private int descriptions;
 
     @Option(names = "--max-new", paramLabel = "N", description = "New tokens of an answer at most. Default: 16 more than the task's longest answer; 256 where the last number counts, 128 for ROUGE-L.")
     private Integer maxNew;
@@ -91,6 +77,9 @@ final class Eval implements Callable<Integer> {
 
     @Option(names = "--allow-code-execution", description = "Run programs that the model writes, for tasks judged by that. Without it they are left out.")
     private boolean execution;
+
+    @Mixin
+    private EvalColumns columns;
 
     @Mixin
     private BackendOption backend;
@@ -120,11 +109,11 @@ final class Eval implements Callable<Integer> {
             List<EvalTask> judged = judged(folder.tasks(Optional.ofNullable(suite), tasks), progress);
             Path model = source.resolve(base);
             var settings = new EvalSettings(examples, maxNew == null ? OptionalInt.empty() : OptionalInt.of(maxNew), maxPrompt, batch, seed);
-            try (LanguageModel lm = LanguageModel.load(model, open); var sources = new EvalSources(lm, source, encoder)) {
-                List<Column> columns = chosen(columns(sources, folder));
-                EvalTable found = new Evaluation(lm, Fingerprint.of(model), judged, columns, settings).run(out, progress);
+            try (LanguageModel lm = LanguageModel.load(model, open); EvalSources sources = columns.open(lm, source)) {
+                List<Column> asked = columns.of(sources, folder, judged, seed);
+                EvalTable found = new Evaluation(lm, Fingerprint.of(model), judged, asked, settings).run(out, progress);
                 progress.close();
-                print(found, compared(columns));
+                print(found, new TableText.Style(compared(asked), columns.marks(asked), seed));
             }
         }
         return 0;
@@ -145,40 +134,20 @@ final class Eval implements Callable<Integer> {
         return judged;
     }
 
-    private List<Column> columns(EvalSources sources, EvalData folder) {
-        var make = new Columns(seed, descriptions);
-        List<Column> all = new ArrayList<>(List.of(make.constant(), make.trainConstant(), make.base(), make.described(), make.withExamples()));
-        sources.adapters(adapters).forEach((name, one) -> all.addAll(List.of(make.adapter(name, one), make.describedAdapter(name, one))));
-        sources.networks(networks).forEach((name, one) -> all.addAll(List.of(make.random(name, one), make.other(name, one, folder::descriptions), make.vague(name, one),
-                make.matching(name, one), make.matchingDescribed(name, one))));
-        return all;
-    }
-
-    private List<Column> chosen(List<Column> all) {
-        List<String> names = all.stream().map(Column::name).toList();
-        for (String name : chosen) {
-            if (!names.contains(name)) {
-                throw new ParameterException(spec.commandLine(), "no column is called '" + name + "'; there are " + String.join(", ", names)
-                        + Spelling.nearest(name, names).map(near -> "; did you mean '" + near + "'?").orElse(""));
-            }
-        }
-        return chosen.isEmpty() ? all : all.stream().filter(column -> chosen.contains(column.name())).toList();
-    }
-
-    private Optional<String> compared(List<Column> columns) {
-        List<String> names = columns.stream().map(Column::name).toList();
+    private Optional<String> compared(List<Column> asked) {
+        List<String> names = asked.stream().map(Column::name).toList();
         if (compare != null && !names.contains(compare)) {
             throw new ParameterException(spec.commandLine(), "--compare wants one of the columns " + String.join(", ", names) + ", found '" + compare + "'");
         }
-        return Optional.ofNullable(compare).or(() -> EvalSources.names(networks, "t2l").keySet().stream().filter(names::contains).reduce((_, last) -> last));
+        return Optional.ofNullable(compare).or(() -> columns.matching(asked));
     }
 
-    private void print(EvalTable found, Optional<String> compared) {
-        String text = TableText.markdown(found, compared, seed);
+    private void print(EvalTable found, TableText.Style style) {
+        String text = TableText.markdown(found, style);
         if (table != null) {
             AtomicFile.write(table, text.getBytes(StandardCharsets.UTF_8));
         }
-        result.print(found(found, compared), _ -> text);
+        result.print(found(found, style.compared()), _ -> text);
     }
 
     private Found found(EvalTable found, Optional<String> compared) {

@@ -17,7 +17,7 @@ import java.util.Map;
 public record CellScore(String column, String task, int description, String text, String metric, int examples, double score, double ended, OptionalDouble likelihood) {
     /** The score by likelihood in the place of that by generation. */
     CellScore byLikelihood() {
-        return new CellScore(column, task, description, text, metric, examples, likelihood.orElseThrow(), ended, likelihood);
+        return new CellScore(column, task, description, text, metric, examples, likelihood.orElseThrow(), ended, OptionalDouble.empty());
     }
 
     Map<String, Object> line() {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /** The columns that there are. */
 public final class Columns {
@@ -13,6 +14,8 @@ public final class Columns {
     /** A description that fits all tasks. */
     static final String VAGUE = "Answer the question.";
     static final int SHOTS = 3;
+    /** Name of {@link #oracle}. */
+    public static final String ORACLE = "oracle";
 
     private final long seed;
     private final int descriptions;
@@ -57,13 +60,37 @@ public final class Columns {
 
     /** One adapter for all tasks. */
     public Column adapter(String name, AdapterSource source) {
-        return new Column.Asked(name, name, _ -> List.of(Asking.adapted("", source, "", EvalExample::input)));
+        return adapter(name, name, source);
+    }
+
+    /** @param title of the column */
+    public Column adapter(String name, String title, AdapterSource source) {
+        return new Column.Asked(name, title, _ -> List.of(Asking.adapted("", source, "", EvalExample::input)));
     }
 
     /** One adapter for all tasks, and the description in the prompt. */
     public Column describedAdapter(String name, AdapterSource source) {
         return new Column.Asked(name + "+description", name + " + description",
                 each(description -> Asking.adapted(description, source, "", Prompts.described(description))));
+    }
+
+    /** An adapter of each input, of a hypernetwork that was trained so. */
+    public Column perInput(String name, AdapterSource source) {
+        return new Column.Asked(name, name + ", an adapter of each input", _ -> List.of(new Asking("", source, EvalExample::input, EvalExample::input)));
+    }
+
+    /** The adapter that was trained on the task itself. */
+    public Column oracle(AdapterSource byTask) {
+        return new Column.Asked(ORACLE, "oracle", task -> List.of(Asking.adapted("", byTask, task.name(), EvalExample::input)));
+    }
+
+    /**
+     * The adapter of the training task whose description is closest.
+     *
+     * @param task of a description
+     */
+    public Column nearest(AdapterSource byTask, UnaryOperator<String> task) {
+        return new Column.Asked("nearest", "nearest training adapter", each(description -> Asking.adapted(description, byTask, task.apply(description), EvalExample::input)));
     }
 
     /** The adapter of the task's own description. */

@@ -6,6 +6,7 @@ import dev.t2l.io.FormatException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -71,6 +72,18 @@ public final class EvalData {
             }
         });
         return all;
+    }
+
+    /** Descriptions for training of some tasks, by name. */
+    public Map<String, List<String>> trainingDescriptions(Collection<String> names) {
+        Map<String, List<String>> all = new LinkedHashMap<>();
+        names.forEach(name -> all.put(name, records.get(name).texts("descriptions")));
+        return all;
+    }
+
+    /** The names of all tasks that are in none of these suites. */
+    public List<String> outside(Collection<String> suites) {
+        return records.keySet().stream().filter(name -> !suites.contains(suiteOf(name))).toList();
     }
 
     private List<String> suites() {

@@ -9,7 +9,7 @@ import java.util.Optional;
 
 /** What an evaluation found: each column's scores for each task, by each description. */
 public final class EvalTable {
-    private static final double TIE = 1e-9;
+    static final double TIE = 1e-9;
 
     private final List<Column> columns;
     private final List<EvalTask> tasks;
@@ -47,7 +47,7 @@ public final class EvalTable {
         List<EvalTask> choices = tasks.stream().filter(EvalTask::isChoice).toList();
         List<CellScore> likeliest = scores.values().stream().flatMap(ofTasks -> ofTasks.values().stream()).flatMap(List::stream)
                 .filter(score -> score.likelihood().isPresent()).map(CellScore::byLikelihood).toList();
-        return choices.isEmpty() ? Optional.empty() : Optional.of(new EvalTable(columns, choices, likeliest));
+        return likeliest.isEmpty() ? Optional.empty() : Optional.of(new EvalTable(columns, choices, likeliest));
     }
 
     /** The tasks' names. */

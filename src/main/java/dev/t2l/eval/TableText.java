@@ -3,6 +3,7 @@ package dev.t2l.eval;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -11,31 +12,43 @@ import java.util.stream.IntStream;
 public final class TableText {
     private static final String CHOICES = "Tasks with options, whose likeliest one is taken: the largest mean log-probability of its tokens, without an end behind them.";
 
+    /**
+     * How a table is shown.
+     *
+     * @param compared the column that others are held against; none: no differences
+     * @param marks    for cells above a column's: what marks them, and its name
+     * @param seed     of the bootstrap
+     */
+    public record Style(Optional<String> compared, Map<String, String> marks, long seed) {
+    }
+
     private TableText() {
     }
 
     /**
      * Tasks by columns, then each column's mean with its interval, then the differences; the same by likelihood, if there are options.
      *
-     * @param compared the column that others are held against; none: no differences
      */
-    public static String markdown(EvalTable table, Optional<String> compared, long seed) {
-        return one(table, compared, seed) + table.byLikelihood().map(choices -> "\n" + CHOICES + "\n\n" + one(choices, compared, seed)).orElse("");
+    public static String markdown(EvalTable table, Style style) {
+        return one(table, style) + table.byLikelihood().map(choices -> "\n" + CHOICES + "\n\n" + one(choices, style)).orElse("");
     }
 
-    private static String one(EvalTable table, Optional<String> compared, long seed) {
+    private static String one(EvalTable table, Style style) {
         List<List<String>> scores = new ArrayList<>();
-        List<EvalTable.Summary> summaries = table.summaries(seed);
+        List<EvalTable.Summary> summaries = table.summaries(style.seed());
         scores.add(row("task", summaries.stream().map(EvalTable.Summary::title).toList()));
         for (String task : table.tasks()) {
-            scores.add(row(task, table.columns().stream().map(column -> cell(table, column, task)).toList()));
+            scores.add(row(task, table.columns().stream().map(column -> cell(table, column, task, style.marks())).toList()));
         }
         scores.add(row("**mean of " + table.tasks().size() + "**", summaries.stream().map(summary -> "**" + percent(summary.mean()) + "**").toList()));
         scores.add(row("95 % interval", summaries.stream().map(summary -> percent(summary.low()) + " to " + percent(summary.high())).toList()));
         scores.add(row("by description", summaries.stream()
                 .map(summary -> summary.byDescription().size() < 2 ? "" : summary.byDescription().stream().map(TableText::percent).collect(Collectors.joining(", "))).toList()));
-        String text = lines(scores);
-        return compared.map(column -> text + "\n" + differences(table, column, seed)).orElse(text);
+        summaries.stream().filter(summary -> summary.column().equals(Columns.ORACLE) && summary.mean() > 0).findFirst().ifPresent(oracle ->
+                scores.add(row("share of oracle", summaries.stream().map(summary -> percent(summary.mean() / oracle.mean()) + " %").toList())));
+        String legend = style.marks().entrySet().stream().map(mark -> mark.getKey() + " above " + mark.getValue()).collect(Collectors.joining(", "));
+        String text = lines(scores) + (legend.isEmpty() ? "" : "\n" + legend + "\n");
+        return style.compared().map(column -> text + "\n" + differences(table, column, style.seed())).orElse(text);
     }
 
     private static String differences(EvalTable table, String column, long seed) {
@@ -47,9 +60,10 @@ public final class TableText {
         return lines.size() == 1 ? "" : lines(lines);
     }
 
-    private static String cell(EvalTable table, String column, String task) {
-        String score = percent(table.score(column, task));
-        return table.cells(column, task).size() < 2 ? score : score + " ± " + percent(table.spread(column, task));
+    private static String cell(EvalTable table, String column, String task, Map<String, String> marks) {
+        double score = table.score(column, task);
+        String above = marks.entrySet().stream().filter(mark -> score > table.score(mark.getValue(), task) + EvalTable.TIE).map(Map.Entry::getKey).collect(Collectors.joining());
+        return percent(score) + (table.cells(column, task).size() < 2 ? "" : " ± " + percent(table.spread(column, task))) + (above.isEmpty() ? "" : " " + above);
     }
 
     private static List<String> row(String first, List<String> rest) {

@@ -82,7 +82,7 @@ public record LoraShape(Set<LoraWeights.Site> sites, int adapters, int width, in
         all.addAll(other.sites);
         boolean same = all.size() == sites.size() && all.size() == other.sites.size();
         return new LoraShape(Collections.unmodifiableSet(all), Math.max(adapters, other.adapters), Math.max(width, other.width), Math.max(rank, other.rank),
-                alike && other.alike && same);
+                alike && other.alike && same, routed || other.routed);
     }
 
     /** @throws IllegalArgumentException naming what there is no room for */

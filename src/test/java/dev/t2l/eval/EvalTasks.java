@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Three small tasks in the layout of tasks.json: a choice, numbers, and a program. */
+/** Small tasks in the layout of tasks.json: a choice, numbers, and a program; and one without examples. */
 public final class EvalTasks {
     private EvalTasks() {
     }
@@ -15,7 +15,8 @@ public final class EvalTasks {
         Files.writeString(folder.resolve("tasks.json"), """
                 [{"name": "echo", "metric": "exact_match", "suite": "unseen", "options": ["a", "b"], "eval_descriptions": ["Say it.", "Tell a or b", "Repeat."]},
                  {"name": "sums", "metric": "numeric", "suite": "unseen", "eval_descriptions": ["Add.", "Sum up.", "What is the sum?"]},
-                 {"name": "code", "metric": "pass_at_1", "suite": "program", "eval_descriptions": ["Write code."]}]
+                 {"name": "code", "metric": "pass_at_1", "suite": "program", "eval_descriptions": ["Write code."], "descriptions": ["Write code.", "What is the sum?"]},
+                 {"name": "yell", "metric": "exact_match", "suite": "train", "eval_descriptions": ["Louder."], "descriptions": ["Shout it.", "Add.", "Say it."]}]
                 """);
         var echo = new StringBuilder();
         var sums = new StringBuilder();

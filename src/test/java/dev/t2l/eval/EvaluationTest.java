@@ -30,6 +30,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whole evaluations of the tiny model: what is said depends neither on the batch nor on when it was asked. */
 class EvaluationTest {
+    private static final TableText.Style STYLE = new TableText.Style(Optional.of("t2l"), Map.of("*", "lora"), 0);
+
     @TempDir
     Path folder;
     private Path model;
@@ -57,21 +59,31 @@ class EvaluationTest {
         try (Backend open = Backend.open(backend); LanguageModel lm = LanguageModel.load(model, open); TextToLora t2l = TextToLora.load(Tiny.T2L, lm);
                 Adapter adapter = Tiny.adapter(lm.config(), 2, 5)) {
             var make = new Columns(0, 2);
-            AdapterSource network = AdapterSource.generated(t2l, "network");
-            AdapterSource stored = AdapterSource.stored(adapter, "stored");
+            AdapterSource network = AdapterSource.generated(t2l, "network", LoraScale.OWN);
+            AdapterSource stored = AdapterSource.stored(adapter, "stored", LoraScale.OWN);
             body.run(lm, List.of(make.constant(), make.trainConstant(), make.base(), make.described(), make.withExamples(), make.adapter("lora", stored),
                     make.describedAdapter("lora", stored), make.random("t2l", network), make.other("t2l", network, data::descriptions), make.vague("t2l", network),
                     make.matching("t2l", network), make.matchingDescribed("t2l", network)));
         }
     }
 
-    private static Map<String, String> answers(Path run) {
+    static Map<String, String> answers(Path run) {
         Map<String, String> answers = new TreeMap<>();
         for (JsonNode line : JsonLines.read(run.resolve(EvalLog.ANSWERS))) {
             String key = line.path("column").textValue() + " " + line.path("task").textValue() + " " + line.path("description") + " " + line.path("example");
             assertEquals(null, answers.put(key, line.path("answer").textValue()), key + " is there twice");
         }
         return answers;
+    }
+
+    private static Map<String, String> likelihoods(Path run) {
+        Map<String, String> found = new TreeMap<>();
+        for (JsonNode line : JsonLines.read(run.resolve(EvalLog.ANSWERS))) {
+            if (line.has("likelihoods")) {
+                found.put(line.path("column").textValue() + " " + line.path("description") + " " + line.path("example"), line.path("likelihoods") + " " + line.path("choice"));
+            }
+        }
+        return found;
     }
 
     private EvalTable run(LanguageModel lm, List<Column> columns, EvalSettings settings, String name, EvalListener listener) {
@@ -82,13 +94,15 @@ class EvaluationTest {
     @MethodSource("backends")
     void oneOrEightAtOnceGiveTheSameAnswers(String backend) {
         with(backend, (lm, columns) -> {
-            String one = TableText.markdown(run(lm, columns, batches(1), "one", new EvalListener() { }), Optional.of("t2l"), 0);
-            String eight = TableText.markdown(run(lm, columns, batches(8), "eight", new EvalListener() { }), Optional.of("t2l"), 0);
+            String one = TableText.markdown(run(lm, columns, batches(1), "one", new EvalListener() { }), STYLE);
+            String eight = TableText.markdown(run(lm, columns, batches(8), "eight", new EvalListener() { }), STYLE);
             assertEquals(one, eight);
             Map<String, String> answers = answers(folder.resolve("one"));
             assertEquals(answers, answers(folder.resolve("eight")));
             // 2 tasks of 4 examples; base, lora, random, vague: one way; described ones, examples, other, matching: two descriptions
             assertEquals(2 * 4 * (4 + 2 * 6), answers.size());
+            assertEquals(likelihoods(folder.resolve("one")), likelihoods(folder.resolve("eight")));
+            assertEquals(4 * (4 + 2 * 6), likelihoods(folder.resolve("one")).size(), "one task is a choice");
             assertTrue(answers.values().stream().distinct().count() > 20, "adapters and prompts make a difference");
         });
     }
@@ -100,7 +114,7 @@ class EvaluationTest {
     @Test
     void stoppedAndResumedTheTableIsTheSame() throws IOException {
         with("java", (lm, columns) -> {
-            String whole = TableText.markdown(run(lm, columns, batches(8), "whole", new EvalListener() { }), Optional.of("t2l"), 0);
+            String whole = TableText.markdown(run(lm, columns, batches(8), "whole", new EvalListener() { }), STYLE);
             for (int batches = 1; batches < 16; batches += 5) {
                 int most = batches;
                 assertThrows(Stopped.class, () -> run(lm, columns, batches(8), "stopped", new EvalListener() {
@@ -121,7 +135,7 @@ class EvaluationTest {
                 public void answered(String column, long done, long total) {
                     asked.add(total);
                 }
-            }), Optional.of("t2l"), 0);
+            }), STYLE);
             assertEquals(whole, resumed);
             assertEquals(answers(folder.resolve("whole")), answers(folder.resolve("stopped")));
             assertTrue(asked.getFirst() < 100, "most questions were answered before: " + asked);
@@ -184,6 +198,21 @@ class EvaluationTest {
                     assertEquals(4, scores.length);
                     assertEquals(java.util.Arrays.stream(scores).average().orElseThrow(), cell.score(), 1e-12);
                 }
+            }
+            EvalTable likeliest = table.byLikelihood().orElseThrow();
+            assertEquals(List.of("echo"), likeliest.tasks());
+            assertEquals(table.score("constant", "echo"), likeliest.score("constant", "echo"));
+            assertTrue(likeliest.byLikelihood().isEmpty());
+            for (CellScore cell : likeliest.cells("t2l", "echo")) {
+                long right = 0;
+                for (JsonNode line : JsonLines.read(folder.resolve("run").resolve(EvalLog.ANSWERS))) {
+                    if (line.path("column").asText().equals("t2l") && line.path("task").asText().equals("echo") && line.path("description").asInt() == cell.description()) {
+                        boolean a = line.path("likelihoods").get(0).doubleValue() >= line.path("likelihoods").get(1).doubleValue();
+                        assertEquals(a ? "a" : "b", line.path("choice").textValue());
+                        right += line.path("choice").textValue().equals(line.path("example").asInt() < 2 ? "a" : "b") ? 1 : 0;
+                    }
+                }
+                assertEquals(right / 4.0, cell.score(), 1e-12);
             }
             assertFalse(table.cells("t2l", "echo").get(0).text().equals(table.cells("t2l", "echo").get(1).text()));
         });

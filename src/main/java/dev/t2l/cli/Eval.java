@@ -11,6 +11,7 @@ import dev.t2l.eval.EvalTask;
 import dev.t2l.eval.Evaluation;
 import dev.t2l.eval.Fingerprint;
 import dev.t2l.eval.Metric;
+import dev.t2l.eval.ProgramRunner;
 import dev.t2l.eval.TableText;
 import dev.t2l.io.AtomicFile;
 import java.nio.charset.StandardCharsets;
@@ -75,7 +76,8 @@ final class Eval implements Callable<Integer> {
     @Option(names = "--table", paramLabel = "FILE", description = "Write the table there, too, as Markdown.")
     private Path table;
 
-    @Option(names = "--allow-code-execution", description = "Run programs that the model writes, for tasks judged by that. Without it they are left out.")
+    @Option(names = "--allow-code-execution", description = "Run programs that the model writes, for tasks judged by that, without network and with little "
+        + "time and memory; but they can read and delete what you can. Without it such tasks are left out.")
     private boolean execution;
 
     @Mixin
@@ -107,11 +109,12 @@ final class Eval implements Callable<Integer> {
         try (var progress = new EvalProgress(spec.commandLine().getErr()); Backend open = backend.open()) {
             var folder = new EvalData(data);
             List<EvalTask> judged = judged(folder.tasks(Optional.ofNullable(suite), tasks), progress);
+            Optional<ProgramRunner> runner = judged.stream().anyMatch(task -> task.metric() == Metric.PASS_AT_1) ? Optional.of(ProgramRunner.open()) : Optional.empty();
             Path model = source.resolve(base);
             var settings = new EvalSettings(examples, maxNew == null ? OptionalInt.empty() : OptionalInt.of(maxNew), maxPrompt, batch, seed);
             try (LanguageModel lm = LanguageModel.load(model, open); EvalSources sources = columns.open(lm, source)) {
                 List<Column> asked = columns.of(sources, folder, judged, seed);
-                EvalTable found = new Evaluation(lm, Fingerprint.of(model), judged, asked, settings).run(out, progress);
+                EvalTable found = new Evaluation(lm, Fingerprint.of(model), judged, asked, settings, runner).run(out, progress);
                 progress.close();
                 print(found, new TableText.Style(compared(asked), columns.marks(asked), seed));
             }
@@ -122,8 +125,8 @@ final class Eval implements Callable<Integer> {
     private List<EvalTask> judged(List<EvalTask> all, EvalProgress progress) {
         List<EvalTask> judged = new ArrayList<>();
         for (EvalTask task : all) {
-            if (task.metric() == Metric.PASS_AT_1) {
-                progress.note(task.name() + " is left out: its answers are programs" + (execution ? ", and running them is not part of this version" : "; --allow-code-execution runs them"));
+            if (task.metric() == Metric.PASS_AT_1 && !execution) {
+                progress.note(task.name() + " is left out: its answers are programs; --allow-code-execution runs them");
             } else {
                 judged.add(task);
             }

@@ -110,7 +110,8 @@ public final class EvalData {
             List<String> outputs = line.texts("outputs");
             List<String> options = line.texts("options");
             var example = new EvalExample(line.text("input"), outputs.isEmpty() ? List.of(line.text("output")) : outputs,
-                    options.isEmpty() ? record.texts("options") : options);
+                    options.isEmpty() ? record.texts("options") : options,
+                    metric == Metric.PASS_AT_1 ? Optional.of(new ProgramTest(line.text("test"), line.text("entry_point"))) : Optional.empty());
             String split = line.text("split", "test");
             switch (split) {
                 case "train" -> train.add(example);

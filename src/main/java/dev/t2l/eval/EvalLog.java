@@ -25,13 +25,15 @@ final class EvalLog implements AutoCloseable {
     static final String ANSWERS = "answers.jsonl";
     static final String RESULTS = "results.jsonl";
 
+    private final Scores scores;
     private final JsonLines answers;
     private final JsonLines results;
     private final Map<String, Answer> known = new HashMap<>();
     private final Set<String> kept = new HashSet<>();     // questions whose answer has its line
     private final Set<Map<String, Object>> scored = new HashSet<>();
 
-    EvalLog(Path folder) {
+    EvalLog(Path folder, Scores scores) {
+        this.scores = scores;
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
@@ -42,6 +44,9 @@ final class EvalLog implements AutoCloseable {
         for (JsonNode line : JsonLines.read(folder.resolve(ANSWERS))) {
             known.put(line.path("digest").textValue(), new Answer(line.path("answer").textValue(), line.path("tokens").intValue(), line.path("ended").booleanValue(),
                     StreamSupport.stream(line.path("likelihoods").spliterator(), false).map(JsonNode::doubleValue).toList()));
+            if (line.path("program").booleanValue()) {
+                scores.known(line.path("task").textValue(), line.path("example").intValue(), line.path("answer").textValue(), line.path("score").doubleValue());
+            }
             kept.add(key(line.path("column").textValue(), line.path("task").textValue(), line.path("description").intValue(), line.path("example").intValue(),
                     line.path("digest").textValue()));
         }
@@ -67,6 +72,7 @@ final class EvalLog implements AutoCloseable {
     /** Keeps answers, in one write; those that are kept already are left out. */
     void add(List<Question> questions, List<Answer> given) {
         List<Map<String, Object>> lines = new ArrayList<>();
+        List<Double> scored = scores.of(questions, given);
         for (int i = 0; i < given.size(); i++) {
             Question question = questions.get(i);
             Cell cell = question.cell();
@@ -81,7 +87,10 @@ final class EvalLog implements AutoCloseable {
                 line.put("answer", given.get(i).text());
                 line.put("tokens", given.get(i).tokens());
                 line.put("ended", given.get(i).ended());
-                line.put("score", cell.task().metric().score(given.get(i).text(), question.example()));
+                line.put("score", scored.get(i));
+                if (cell.task().metric() == Metric.PASS_AT_1) {
+                    line.put("program", true);
+                }
                 if (given.get(i).choice().isPresent()) {
                     line.put("likelihoods", given.get(i).likelihoods());
                     line.put("choice", question.example().options().get(given.get(i).choice().getAsInt()));

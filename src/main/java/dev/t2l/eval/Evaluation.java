@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 
@@ -20,25 +21,27 @@ public final class Evaluation {
     private final List<EvalTask> tasks;
     private final List<Column> columns;
     private final EvalSettings settings;
+    private final Optional<ProgramRunner> runner;
 
     /**
      * Borrows all of them.
      *
      * @param model   what is kept of the base in answers' digests: {@link Fingerprint} of its files
-     * @param tasks   those judged by running programs are not done yet, and refused
+     * @param runner  of programs; without it, tasks that are judged by running the answers are refused
      * @param columns with names of their own
      */
-    public Evaluation(LanguageModel base, String model, List<EvalTask> tasks, List<Column> columns, EvalSettings settings) {
+    public Evaluation(LanguageModel base, String model, List<EvalTask> tasks, List<Column> columns, EvalSettings settings, Optional<ProgramRunner> runner) {
         this.base = base;
         this.model = model;
         this.tasks = List.copyOf(tasks);
         this.columns = List.copyOf(columns);
         this.settings = settings;
+        this.runner = runner;
         if (columns.stream().map(Column::name).distinct().count() < columns.size()) {
             throw new IllegalArgumentException("two columns have one name: " + columns.stream().map(Column::name).toList());
         }
         for (EvalTask task : tasks) {
-            if (task.metric() == Metric.PASS_AT_1) {
+            if (task.metric() == Metric.PASS_AT_1 && runner.isEmpty()) {
                 throw new IllegalArgumentException("the task '" + task.name() + "' is judged by running the answers");
             }
         }
@@ -52,7 +55,8 @@ public final class Evaluation {
     public EvalTable run(Path folder, EvalListener listener) {
         var questions = new Questions(base, model + "/" + base.backend().description().replaceAll("\\d+ threads?", ""), settings);
         Map<Column, Map<Cell, List<Question>>> asked = new LinkedHashMap<>();
-        try (var log = new EvalLog(folder); var answerer = new Answerer(base, settings.batch())) {
+        var judge = new Scores(runner);
+        try (var log = new EvalLog(folder, judge); var answerer = new Answerer(base, settings.batch())) {
             var progress = new Counter(listener);
             for (Column column : columns) {
                 if (column instanceof Column.Asked one) {
@@ -67,7 +71,7 @@ public final class Evaluation {
                 switch (column) {
                     case Column.Computed computed -> tasks.forEach(task -> keep(new CellScore(column.name(), task.name(), 0, "", task.metric().key(), task.tests().size(),
                             computed.score().applyAsDouble(task), 1, task.isChoice() ? OptionalDouble.of(computed.score().applyAsDouble(task)) : OptionalDouble.empty()), scores, log, listener));
-                    case Column.Asked _ -> ask(asked.get(column), new Work(answerer, log, progress, scores));
+                    case Column.Asked _ -> ask(asked.get(column), new Work(answerer, log, judge, progress, scores));
                 }
             }
             return new EvalTable(columns, tasks, scores);
@@ -75,7 +79,7 @@ public final class Evaluation {
     }
 
     /** What a run works with. */
-    private record Work(Answerer answerer, EvalLog log, Counter progress, List<CellScore> scores) {
+    private record Work(Answerer answerer, EvalLog log, Scores judge, Counter progress, List<CellScore> scores) {
     }
 
     /** Questions answered so far. */
@@ -126,7 +130,7 @@ public final class Evaluation {
         work.log().add(answered, answered.stream().map(question -> work.log().answer(question).orElseThrow()).toList());
         for (Question question : answered) {
             if (left.merge(question.cell(), -1, Integer::sum) == 0) {
-                keep(score(question.cell(), cells.get(question.cell()), work.log()), work.scores(), work.log(), work.progress().listener);
+                keep(score(question.cell(), cells.get(question.cell()), work), work.scores(), work.log(), work.progress().listener);
             }
         }
     }
@@ -137,13 +141,13 @@ public final class Evaluation {
         listener.scored(score);
     }
 
-    private static CellScore score(Cell cell, List<Question> questions, EvalLog log) {
+    private static CellScore score(Cell cell, List<Question> questions, Work work) {
         double sum = 0;
         double likeliest = 0;
         int ended = 0;
         for (Question question : questions) {
-            Answer answer = log.answer(question).orElseThrow();
-            sum += cell.task().metric().score(answer.text(), question.example());
+            Answer answer = work.log().answer(question).orElseThrow();
+            sum += work.judge().of(question, answer);
             ended += answer.ended() ? 1 : 0;
             likeliest += answer.choice().isPresent() ? cell.task().metric().score(question.example().options().get(answer.choice().getAsInt()), question.example()) : 0;
         }

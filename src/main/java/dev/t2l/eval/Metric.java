@@ -41,7 +41,7 @@ public enum Metric {
     PASS_AT_1 {
         @Override
         public double score(String answer, EvalExample example) {
-            throw new IllegalStateException("answers that are programs are scored by running them");
+            throw new IllegalStateException("answers that are programs are scored by running them"); // see Scores
         }
     };
 

@@ -14,6 +14,7 @@ final class TokenLimits {
     static final int MARGIN = 16;
     static final int NUMERIC = 256;
     static final int WORDS = 128;
+    static final int PROGRAM = 512;
 
     private final ChatPrompts prompts;
     private final OptionalInt fixed;
@@ -27,7 +28,8 @@ final class TokenLimits {
     int of(EvalTask task) {
         return fixed.orElseGet(() -> known.computeIfAbsent(task.name(), _ -> switch (task.metric()) {
             case EXACT_MATCH, MULTIPLE_CHOICE -> MARGIN + longest(task);
-            case NUMERIC, PASS_AT_1 -> NUMERIC;
+            case NUMERIC -> NUMERIC;
+            case PASS_AT_1 -> PROGRAM;
             case ROUGE_L -> WORDS;
         }));
     }

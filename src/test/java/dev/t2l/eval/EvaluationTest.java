@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.t2l.Adapter;
@@ -87,7 +88,7 @@ class EvaluationTest {
     }
 
     private EvalTable run(LanguageModel lm, List<Column> columns, EvalSettings settings, String name, EvalListener listener) {
-        return new Evaluation(lm, "tiny", data.tasks(Optional.of("unseen"), List.of()), columns, settings).run(folder.resolve(name), listener);
+        return new Evaluation(lm, "tiny", data.tasks(Optional.of("unseen"), List.of()), columns, settings, Optional.empty()).run(folder.resolve(name), listener);
     }
 
     @ParameterizedTest
@@ -179,6 +180,30 @@ class EvaluationTest {
             assertEquals(List.of(2L), asked, "one more example of two tasks");
             run(lm, base, new EvalSettings(5, OptionalInt.of(7), 0, 16, 0), "run", counting);
             assertEquals(List.of(2L, 10L), asked, "longer answers");
+        });
+    }
+
+    @Test
+    void programsAreRunOnce() {
+        ProgramRunner runner;
+        try {
+            runner = ProgramRunner.open();
+        } catch (IllegalStateException e) {
+            assumeTrue(false, e.getMessage());
+            return;
+        }
+        with("java", (lm, columns) -> {
+            List<EvalTask> programs = data.tasks(Optional.of("program"), List.of());
+            assertThrows(IllegalArgumentException.class, () -> new Evaluation(lm, "tiny", programs, columns, batches(2), Optional.empty()));
+            List<Column> base = columns.stream().filter(column -> column.name().equals("base")).toList();
+            EvalTable first = new Evaluation(lm, "tiny", programs, base, batches(2), Optional.of(runner)).run(folder.resolve("run"), new EvalListener() { });
+            JsonNode line = JsonLines.read(folder.resolve("run").resolve(EvalLog.ANSWERS)).getFirst();
+            assertEquals(runner.passes(programs.getFirst().tests().getFirst().test().orElseThrow().program(programs.getFirst().tests().getFirst().input(), line.path("answer").textValue())),
+                    line.path("score").doubleValue() == 1);
+            var known = new Scores(Optional.empty()); // nothing can be run: the score is read
+            try (var _ = new EvalLog(folder.resolve("run"), known)) {
+                assertEquals(line.path("score").doubleValue(), first.score("base", "code"));
+            }
         });
     }
 

@@ -66,7 +66,7 @@ class TaskAdaptersTest {
             Map<Integer, Map<String, String>> said = new LinkedHashMap<>();
             for (int batch : new int[] {1, 8}) {
                 Path run = folder.resolve(backend + batch);
-                new Evaluation(lm, "tiny", tasks, columns, new EvalSettings(4, OptionalInt.of(6), 0, batch, 0)).run(run, new EvalListener() { });
+                new Evaluation(lm, "tiny", tasks, columns, new EvalSettings(4, OptionalInt.of(6), 0, batch, 0), Optional.empty()).run(run, new EvalListener() { });
                 said.put(batch, EvaluationTest.answers(run));
             }
             assertEquals(said.get(1), said.get(8));

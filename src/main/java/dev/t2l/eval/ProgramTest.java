@@ -1,0 +1,32 @@
+package dev.t2l.eval;
+
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a program that an answer completes has to pass: HumanEval's way (Chen et al. 2021).
+ *
+ * @param code       that defines {@code check(candidate)}
+ * @param entryPoint name of the function that is checked
+ */
+public record ProgramTest(String code, String entryPoint) {
+    private static final Pattern FENCED = Pattern.compile("```(?:[Pp]ython3?|py)?[ \\t]*\\r?\\n(.*?)(?:```|\\z)", Pattern.DOTALL);
+
+    public ProgramTest {
+        if (!entryPoint.matches("[A-Za-z_]\\w*")) {
+            throw new IllegalArgumentException("an entry point is the name of a function, found '" + entryPoint + "'");
+        }
+    }
+
+    /**
+     * The program: the input, then the answer's first fenced block, or all of an answer without one; then the test, called. A block
+     * may go on with the input or define its function anew.
+     */
+    String program(String input, String answer) {
+        Matcher fenced = FENCED.matcher(answer);
+        boolean block = fenced.find();
+        String given = block ? fenced.group(1) : answer;
+        boolean goesOn = given.isEmpty() || Character.isWhitespace(given.charAt(0));
+        return input + (goesOn ? "" : "\n") + given + "\n" + code + "\ncheck(" + entryPoint + ")\n";
+    }
+}

@@ -35,6 +35,8 @@ public final class ContinuousGenerator implements AutoCloseable {
         }
     }
 
+    private static final System.Logger LOG = System.getLogger("dev.t2l.model");
+
     private final DecodeSessions sessions;
     private final Decoder reading;
     private final Decoder choosing;
@@ -43,6 +45,7 @@ public final class ContinuousGenerator implements AutoCloseable {
     private final CacheCopies copies;
     private final Slot[] slots;
     private final int[] rowOwner; // slot of each wanted row
+    private final Effort effort = new Effort();
     private DecodeSession session; // null once closed
     private Likelihoods likelihoods; // null until the first are asked for
     private LoraShape most = LoraShape.NONE; // that was needed so far
@@ -91,11 +94,15 @@ public final class ContinuousGenerator implements AutoCloseable {
      * @return their slots
      */
     public int[] enter(List<Entrant> entrants) {
+        long start = System.nanoTime();
         List<Entrant> here = entrants.stream().map(e -> new Entrant(e.prompt(), placed.entries(e.adapters()), e.maxTokens(), e.continuations())).toList();
         int[] into = freeSlots(here.size());
         List<SharedPrefixes.Arrival> arrivals = SharedPrefixes.plan(slots, into, here);
         for (SharedPrefixes.Arrival arrival : arrivals) {
             slots[arrival.slot()].enter(arrival.entrant());
+            effort.sequences++;
+            effort.copied += arrival.shared();
+            effort.read += arrival.entrant().prompt().length - arrival.shared();
         }
         most = most.and(LoraShape.of(running()));
         for (boolean late : new boolean[] {false, true}) {
@@ -104,7 +111,10 @@ public final class ContinuousGenerator implements AutoCloseable {
             copies.flush();
             read(now);
         }
+        long read = System.nanoTime();
         weigh(arrivals);
+        effort.reading += read - start;
+        effort.weighing += System.nanoTime() - read;
         changed = true;
         return into;
     }
@@ -212,12 +222,16 @@ public final class ContinuousGenerator implements AutoCloseable {
         if (rows == 0) {
             return false;
         }
+        long start = System.nanoTime();
         addIdleRows(space, cache, DecodeSession.rows(backend, rows));
         if (changed) {
             changeAdapters(rows);
         }
         step.run();
         takeTokens(space, rows);
+        effort.steps++;
+        effort.generated += rows;
+        effort.stepping += System.nanoTime() - start;
         return true;
     }
 
@@ -281,6 +295,7 @@ public final class ContinuousGenerator implements AutoCloseable {
         if (session == null) {
             return;
         }
+        LOG.log(System.Logger.Level.INFO, effort);
         DecodeSession done = session;
         session = null;
         boolean failed = true;

@@ -3,6 +3,7 @@ package dev.t2l.cli;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.t2l.LanguageModel;
 import dev.t2l.backend.Backend;
+import dev.t2l.eval.Benchmark;
 import dev.t2l.eval.Column;
 import dev.t2l.eval.EvalData;
 import dev.t2l.eval.EvalSettings;
@@ -51,6 +52,10 @@ final class Eval implements Callable<Integer> {
 
     @Option(names = "--tasks", split = ",", paramLabel = "NAME", description = "Only these tasks, with commas between.")
     private List<String> tasks = List.of();
+
+    @Option(names = "--benchmark", paramLabel = "NAME=FILE", description = "Judge by a benchmark of the paper, in its original fields (.jsonl, .json, .gz), with the descriptions of "
+            + "descriptions_t2l.jsonl.gz in --data; may be repeated: arc_challenge, arc_easy, boolq, gsm8k, hellaswag, humaneval, mbpp, openbookqa, piqa, winogrande, mmlu, truthfulqa.")
+    private List<String> benchmarks = List.of();
 
     @Option(names = "--examples", defaultValue = "60", paramLabel = "N", description = "The first N test examples of each task; 0 for all. Default: ${DEFAULT-VALUE}.")
     private int examples;
@@ -108,7 +113,7 @@ final class Eval implements Callable<Integer> {
     public Integer call() {
         try (var progress = new EvalProgress(spec.commandLine().getErr()); Backend open = backend.open()) {
             var folder = new EvalData(data);
-            List<EvalTask> judged = judged(folder.tasks(Optional.ofNullable(suite), tasks), progress);
+            List<EvalTask> judged = judged(tasks(folder), progress);
             Optional<ProgramRunner> runner = judged.stream().anyMatch(task -> task.metric() == Metric.PASS_AT_1) ? Optional.of(ProgramRunner.open()) : Optional.empty();
             Path model = source.resolve(base);
             var settings = new EvalSettings(examples, maxNew == null ? OptionalInt.empty() : OptionalInt.of(maxNew), maxPrompt, batch, seed);
@@ -120,6 +125,17 @@ final class Eval implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /** Those of the folder, unless only benchmarks are asked for; then these. */
+    private List<EvalTask> tasks(EvalData folder) {
+        List<EvalTask> all = new ArrayList<>();
+        if (benchmarks.isEmpty() || suite != null || !tasks.isEmpty()) {
+            all.addAll(folder.tasks(Optional.ofNullable(suite), tasks));
+        }
+        EvalSources.names(benchmarks, null).forEach((name, file) ->
+                all.add(Benchmark.of(name).read(Path.of(file), folder.benchmarkDescriptions().getOrDefault(name, List.of()))));
+        return all;
     }
 
     private List<EvalTask> judged(List<EvalTask> all, EvalProgress progress) {

@@ -69,7 +69,10 @@ final class EvalColumns {
         var make = new Columns(seed, descriptions);
         Map<String, EvalSources.Network> open = sources.networks(networks);
         Optional<TaskAdapters> single = oracles.isEmpty() ? Optional.empty() : Optional.of(sources.oracles(oracles));
-        List<Column> all = new ArrayList<>(List.of(make.constant(), make.trainConstant(), make.base(), make.described(), make.withExamples()));
+        List<Column> all = new ArrayList<>(List.of(make.constant(), make.trainConstant(), make.base(), make.described()));
+        if (judged.stream().noneMatch(task -> task.train().isEmpty())) {
+            all.add(make.withExamples());
+        }
         single.ifPresent(library -> {
             List<String> others = others(library, data, judged);
             if (!others.isEmpty()) {

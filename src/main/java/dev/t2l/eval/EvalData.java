@@ -64,6 +64,9 @@ public final class EvalData {
 
     /** Descriptions for evaluation of all tasks of a suite, by name; for controls with wrong descriptions. */
     public Map<String, List<String>> descriptions(String suite) {
+        if (suite.equals(Benchmark.SUITE)) {
+            return benchmarkDescriptions();
+        }
         Map<String, List<String>> all = new LinkedHashMap<>();
         records.forEach((name, record) -> {
             List<String> own = record.texts("eval_descriptions");
@@ -72,6 +75,12 @@ public final class EvalData {
             }
         });
         return all;
+    }
+
+    /** The published evaluation descriptions of benchmarks, by name; none if there is no {@code descriptions_t2l.jsonl.gz}. */
+    public Map<String, List<String>> benchmarkDescriptions() {
+        Path file = folder.resolve("descriptions_t2l.jsonl.gz");
+        return Files.isRegularFile(file) ? Benchmark.descriptions(file) : Map.of();
     }
 
     /** Descriptions for training of some tasks, by name. */
@@ -111,7 +120,7 @@ public final class EvalData {
             List<String> options = line.texts("options");
             var example = new EvalExample(line.text("input"), outputs.isEmpty() ? List.of(line.text("output")) : outputs,
                     options.isEmpty() ? record.texts("options") : options,
-                    metric == Metric.PASS_AT_1 ? Optional.of(new ProgramTest(line.text("test"), line.text("entry_point"))) : Optional.empty());
+                    metric == Metric.PASS_AT_1 ? Optional.of(new ProgramTest(line.text("input"), line.text("test"), line.text("entry_point"))) : Optional.empty());
             String split = line.text("split", "test");
             switch (split) {
                 case "train" -> train.add(example);
@@ -122,6 +131,6 @@ public final class EvalData {
         if (tests.isEmpty()) {
             throw new FormatException(file, "examples", "none has the split 'test'");
         }
-        return new EvalTask(name, suiteOf(name), metric, record.texts("eval_descriptions"), train, tests);
+        return new EvalTask(name, suiteOf(name), metric, record.texts("eval_descriptions"), train, tests, "");
     }
 }

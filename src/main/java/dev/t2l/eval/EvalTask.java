@@ -14,8 +14,10 @@ import java.util.stream.Collectors;
  * @param evalDescriptions of the task, in words that nothing was trained on
  * @param train            examples for few-shot prompts
  * @param tests            examples to be judged on
+ * @param prefill          what every answer begins with, unasked; may be empty
  */
-public record EvalTask(String name, String suite, Metric metric, List<String> evalDescriptions, List<EvalExample> train, List<EvalExample> tests) {
+public record EvalTask(String name, String suite, Metric metric, List<String> evalDescriptions, List<EvalExample> train, List<EvalExample> tests,
+        String prefill) {
     public EvalTask {
         evalDescriptions = List.copyOf(evalDescriptions);
         train = List.copyOf(train);
@@ -34,7 +36,7 @@ public record EvalTask(String name, String suite, Metric metric, List<String> ev
 
     /** Whether all test examples have permitted answers to choose from. */
     public boolean isChoice() {
-        return (metric == Metric.EXACT_MATCH || metric == Metric.MULTIPLE_CHOICE) && tests.stream().noneMatch(example -> example.options().isEmpty());
+        return metric != Metric.PASS_AT_1 && metric != Metric.ROUGE_L && metric != Metric.NUMERIC && tests.stream().noneMatch(example -> example.options().isEmpty());
     }
 
     private static Map<String, Long> counts(List<EvalExample> examples) {

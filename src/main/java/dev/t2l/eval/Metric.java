@@ -37,6 +37,22 @@ public enum Metric {
             return example.outputs().stream().mapToDouble(output -> RougeL.f1(answer, output)).max().orElse(0);
         }
     },
+    /** The first character of the answer, white space apart, is the one of the output. */
+    FIRST_CHARACTER {
+        @Override
+        public double score(String answer, EvalExample example) {
+            String said = answer.strip();
+            return !said.isEmpty() && example.outputs().stream().anyMatch(output -> output.codePointAt(0) == said.codePointAt(0)) ? 1 : 0;
+        }
+    },
+    /** The first word of the answer that says true or false (or yes, no), in any case, says what the output says. */
+    TRUE_OR_FALSE {
+        @Override
+        public double score(String answer, EvalExample example) {
+            Matcher m = TRUTH.matcher(answer);
+            return m.find() && example.output().equalsIgnoreCase("true") == (m.group(1) != null) ? 1 : 0;
+        }
+    },
     /** The input and the answer are a program that passes its test. */
     PASS_AT_1 {
         @Override
@@ -46,6 +62,7 @@ public enum Metric {
     };
 
     private static final Pattern NUMBER = Pattern.compile("(?<!\\d)-?(?:\\d{1,3}(?:,\\d{3})+(?!\\d)|\\d+)(?:\\.\\d+)?|-?\\.\\d+");
+    private static final Pattern TRUTH = Pattern.compile("\\b(?:(true|yes)|false|no)\\b", Pattern.CASE_INSENSITIVE);
     private static final Pattern SPACE = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
 
     /** The score of an answer. */

@@ -6,10 +6,11 @@ import java.util.regex.Pattern;
 /**
  * What a program that an answer completes has to pass: HumanEval's way (Chen et al. 2021).
  *
+ * @param begin      what the answer is put behind
  * @param code       that defines {@code check(candidate)}
  * @param entryPoint name of the function that is checked
  */
-public record ProgramTest(String code, String entryPoint) {
+public record ProgramTest(String begin, String code, String entryPoint) {
     private static final Pattern FENCED = Pattern.compile("```(?:[Pp]ython3?|py)?[ \\t]*\\r?\\n(.*?)(?:```|\\z)", Pattern.DOTALL);
 
     public ProgramTest {
@@ -19,14 +20,14 @@ public record ProgramTest(String code, String entryPoint) {
     }
 
     /**
-     * The program: the input, then the answer's first fenced block, or all of an answer without one; then the test, called. A block
-     * may go on with the input or define its function anew.
+     * The program: its beginning, then the answer's first fenced block, or all of an answer without one; then the test, called. A block
+     * may go on with the beginning or define its function anew.
      */
-    String program(String input, String answer) {
+    String program(String answer) {
         Matcher fenced = FENCED.matcher(answer);
         boolean block = fenced.find();
         String given = block ? fenced.group(1) : answer;
         boolean goesOn = given.isEmpty() || Character.isWhitespace(given.charAt(0));
-        return input + (goesOn ? "" : "\n") + given + "\n" + code + "\ncheck(" + entryPoint + ")\n";
+        return begin + (goesOn ? "" : "\n") + given + "\n" + code + "\ncheck(" + entryPoint + ")\n";
     }
 }

@@ -32,10 +32,14 @@ final class Questions {
         return IntStream.range(0, count).parallel().mapToObj(i -> of(cell, i, limit)).toList();
     }
 
+    private int[] begun(int[] prompt, String prefill) {
+        return IntStream.concat(Arrays.stream(prompt), Arrays.stream(prefill.isEmpty() ? new int[0] : prompts.encodeAnswer(prefill))).toArray();
+    }
+
     private Question of(Cell cell, int number, int limit) {
         Asking asking = cell.asking();
         EvalExample example = cell.task().tests().get(number);
-        int[] whole = prompts.encode(asking.prompt().apply(example));
+        int[] whole = begun(prompts.encode(asking.prompt().apply(example)), cell.task().prefill());
         if (whole.length == 0) {
             throw new IllegalArgumentException("example " + number + " of the task '" + cell.task().name() + "' is an empty prompt");
         }

@@ -33,7 +33,7 @@ final class Scores {
             return task.metric().score(answer.text(), example);
         }
         return ofPrograms.computeIfAbsent(key(task.name(), question.number(), answer.text()),
-                _ -> runner.orElseThrow().passes(example.test().orElseThrow().program(example.input(), answer.text())) ? 1.0 : 0.0);
+                _ -> runner.orElseThrow().passes(example.test().orElseThrow().program(answer.text())) ? 1.0 : 0.0);
     }
 
     private static String key(String task, int example, String answer) {

@@ -27,7 +27,7 @@ final class TokenLimits {
 
     int of(EvalTask task) {
         return fixed.orElseGet(() -> known.computeIfAbsent(task.name(), _ -> switch (task.metric()) {
-            case EXACT_MATCH, MULTIPLE_CHOICE -> MARGIN + longest(task);
+            case EXACT_MATCH, MULTIPLE_CHOICE, FIRST_CHARACTER, TRUE_OR_FALSE -> MARGIN + longest(task);
             case NUMERIC -> NUMERIC;
             case PASS_AT_1 -> PROGRAM;
             case ROUGE_L -> WORDS;

@@ -78,6 +78,15 @@ class EvalTest {
     }
 
     @Test
+    void benchmarks() throws IOException {
+        Path file = Files.writeString(folder.resolve("gsm.jsonl"), "{\"question\": \"1 and 1\", \"answer\": \"#### 2\"}\n");
+        assertEquals(0, run("--benchmark", "gsm8k=" + file, "--columns", "constant,base"), err::toString);
+        assertTrue(out.toString().contains("| gsm8k"), out.toString());
+        assertEquals(1, run("--benchmark", "gsm8=" + file));
+        assertTrue(err.toString().contains("did you mean 'gsm8k'?"), err.toString());
+    }
+
+    @Test
     void wrongUsageIsExplained() {
         assertEquals(2, run("--suite", "unseen", "--columns", "bass"));
         assertTrue(err.toString().contains("did you mean 'base'?"), err.toString());

@@ -198,7 +198,7 @@ class EvaluationTest {
             List<Column> base = columns.stream().filter(column -> column.name().equals("base")).toList();
             EvalTable first = new Evaluation(lm, "tiny", programs, base, batches(2), Optional.of(runner)).run(folder.resolve("run"), new EvalListener() { });
             JsonNode line = JsonLines.read(folder.resolve("run").resolve(EvalLog.ANSWERS)).getFirst();
-            assertEquals(runner.passes(programs.getFirst().tests().getFirst().test().orElseThrow().program(programs.getFirst().tests().getFirst().input(), line.path("answer").textValue())),
+            assertEquals(runner.passes(programs.getFirst().tests().getFirst().test().orElseThrow().program(line.path("answer").textValue())),
                     line.path("score").doubleValue() == 1);
             var known = new Scores(Optional.empty()); // nothing can be run: the score is read
             try (var _ = new EvalLog(folder.resolve("run"), known)) {

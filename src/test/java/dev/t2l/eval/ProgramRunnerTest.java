@@ -13,8 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ProgramRunnerTest {
-    private static final ProgramTest TEST = new ProgramTest("def check(candidate):\n    assert candidate(2) == 4\n", "square");
-    private static final String INPUT = "def square(x):\n    \"\"\" Squares. \"\"\"\n";
+    private static final ProgramTest TEST = new ProgramTest("def square(x):\n    \"\"\" Squares. \"\"\"\n", "def check(candidate):\n    assert candidate(2) == 4\n", "square");
     private static ProgramRunner runner;
 
     @BeforeAll
@@ -29,13 +28,13 @@ class ProgramRunnerTest {
     @ParameterizedTest
     @ValueSource(strings = {"    return x * x\n", "```python\ndef square(x):\n    return x ** 2\n```", "Here:\n```\n    return x * x\n```\nDone.", "def square(x): return x * x"})
     void rightAnswersPass(String answer) {
-        assertTrue(runner.passes(TEST.program(INPUT, answer)));
+        assertTrue(runner.passes(TEST.program(answer)));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"    return x + x + 1\n", "", "    return (\n", "    raise SystemExit(0)\n", "    import os; os._exit(0)\n", "I cannot do that."})
     void wrongOnesDoNot(String answer) {
-        assertFalse(runner.passes(TEST.program(INPUT, answer)));
+        assertFalse(runner.passes(TEST.program(answer)));
     }
 
     @Test
@@ -59,7 +58,7 @@ class ProgramRunnerTest {
 
     @Test
     void anEntryPointIsAName() {
-        assertThrows(IllegalArgumentException.class, () -> new ProgramTest("", "f) or (1"));
-        assertEquals(List.of("x", "y", "check(f)"), new ProgramTest("y", "f").program("x\n", "").lines().filter(line -> !line.isEmpty()).toList());
+        assertThrows(IllegalArgumentException.class, () -> new ProgramTest("", "", "f) or (1"));
+        assertEquals(List.of("x", "y", "check(f)"), new ProgramTest("x\n", "y", "f").program("").lines().filter(line -> !line.isEmpty()).toList());
     }
 }

@@ -1,0 +1,86 @@
+package dev.t2l.eval;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.t2l.io.FormatException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class BenchmarkTest {
+    @TempDir
+    Path folder;
+
+    private EvalTask read(String name, String line) {
+        try {
+            return Benchmark.of(name).read(Files.writeString(folder.resolve(name + ".jsonl"), line + "\n"), List.of("d"));
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            arc_challenge | {"question": "q", "choices": {"text": ["x", "y", "z"], "label": ["1", "2", "3"]}, "answerKey": "3"}       | C
+            arc_easy      | {"question": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}                 | B
+            openbookqa    | {"question_stem": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "A"}            | A
+            hellaswag     | {"ctx": "q", "endings": ["w", "x", "y", "z"], "label": "3"}                                               | D
+            piqa          | {"goal": "q", "sol1": "x", "sol2": "y", "label": 1}                                                       | B
+            winogrande    | {"sentence": "q", "option1": "x", "option2": "y", "answer": "1"}                                          | A
+            mmlu          | {"question": "q", "choices": ["x", "y", "z", "w"], "answer": 2}                                           | C
+            """)
+    void choices(String name, String line, String right) {
+        EvalTask task = read(name, line);
+        EvalExample example = task.tests().getFirst();
+        assertEquals(right, example.output());
+        assertTrue(example.input().startsWith("q\n\nA: "), example.input());
+        assertTrue(task.isChoice());
+        assertEquals(1, task.metric().score(" " + right + ", because", example));
+        assertEquals(0, task.metric().score("(" + right + ")", example));
+        assertEquals(0, task.metric().score("", example));
+    }
+
+    @Test
+    void theRightOneIsNotAlwaysTheFirst() throws IOException {
+        String line = "{\"question\": \"q\", \"mc1_targets\": {\"choices\": [\"right\", \"x\", \"y\", \"z\"], \"labels\": [1, 0, 0, 0]}}\n";
+        EvalTask task = Benchmark.TRUTHFULQA.read(Files.writeString(folder.resolve("t.jsonl"), line.repeat(20)), List.of());
+        assertTrue(task.tests().stream().map(EvalExample::output).distinct().count() > 2);
+        task.tests().forEach(example -> assertTrue(example.input().contains(example.output() + ": right")));
+    }
+
+    @Test
+    void answersInWords() {
+        EvalTask boolq = read("boolq", "{\"question\": \"is it\", \"passage\": \"p\", \"answer\": true}");
+        assertEquals(1, boolq.metric().score("The answer is TRUE, not false.", boolq.tests().getFirst()));
+        assertEquals(0, boolq.metric().score("No, it is true that", boolq.tests().getFirst()));
+        assertEquals(0, boolq.metric().score("untrue", boolq.tests().getFirst()));
+        EvalTask gsm = read("gsm8k", "{\"question\": \"q\", \"answer\": \"<<2*3=6>>6\\n#### 1,006\"}");
+        assertEquals("Let's think step by step. ", gsm.prefill());
+        assertEquals(1, gsm.metric().score("so 1006.", gsm.tests().getFirst()));
+    }
+
+    @Test
+    void programs() {
+        EvalTask mbpp = read("mbpp", "{\"text\": \"Square.\", \"code\": \"c\", \"test_list\": [\"assert sq(2) == 4\", \"assert sq(3) == 9\"]}");
+        String program = mbpp.tests().getFirst().test().orElseThrow().program("```python\ndef sq(x):\n    return x * x\n```");
+        assertTrue(program.startsWith("\ndef sq(x):"), program);
+        assertTrue(program.contains("    assert sq(3) == 9\n"), program);
+        EvalTask human = read("humaneval", "{\"prompt\": \"def f():\\n\", \"entry_point\": \"f\", \"test\": \"def check(f): pass\", \"canonical_solution\": \" pass\"}");
+        assertEquals("def f():\n    return 1\ndef check(f): pass\ncheck(f)\n", human.tests().getFirst().test().orElseThrow().program("    return 1"));
+    }
+
+    @Test
+    void whatCannotBeScoredIsRefused() {
+        assertThrows(FormatException.class, () -> read("hellaswag", "{\"ctx\": \"q\", \"endings\": [\"w\"], \"label\": \"\"}"));
+        assertThrows(IllegalArgumentException.class, () -> read("piqa", "{\"goal\": \"q\", \"sol1\": \"x\", \"sol2\": \"y\", \"label\": -1}"));
+        assertThrows(FormatException.class, () -> read("gsm8k", "{\"question\": \"q\"}"));
+        assertTrue(assertThrows(IllegalArgumentException.class, () -> Benchmark.of("gsm8")).getMessage().contains("did you mean 'gsm8k'?"));
+    }
+}

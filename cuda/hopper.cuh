@@ -111,6 +111,22 @@ INLINE void let_next_launch_begin() {
     asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 }
 
+/* Four floats that a launch before may have written while this one began; without `vector`, at any multiple of 4 bytes. */
+INLINE float4 fresh4(const float *p, bool vector) {
+    float4 v;
+    if (vector) {
+        asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(p));
+    } else {
+        v = make_float4(__ldcg(p), __ldcg(p + 1), __ldcg(p + 2), __ldcg(p + 3));
+    }
+    return v;
+}
+
+/* Begins to read `bytes` from p, both multiples of 16, into the second cache. */
+INLINE void prefetch(const void *p, uint32_t bytes) {
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(p), "r"(bytes));
+}
+
 template <> __device__ __forceinline__ void wgmma<16>(float *d, uint64_t a, uint64_t b) {
     asm volatile("{.reg .pred p; setp.eq.b32 p, 0, 0; wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {"
                  "%0, %1, %2, %3, %4, %5, %6, %7"

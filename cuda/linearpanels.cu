@@ -39,19 +39,6 @@ INLINE float biased(const panel_product &p, float v, int64_t o) {
     return p.bias == nullptr ? v : v + element(p.bias, p.bias_type, o);
 }
 
-/* Four sums at `at` of a tile of partial sums, over all slices. */
-INLINE float4 all_slices(const float *at, int slices) {
-    if (slices == 1) {
-        return *(const float4 *)at;
-    }
-    float4 sum = load_cluster(at, 0);
-    for (int s = 1; s < slices; s++) {
-        float4 v = load_cluster(at, s);
-        sum = make_float4(sum.x + v.x, sum.y + v.y, sum.z + v.z, sum.w + v.w);
-    }
-    return sum;
-}
-
 template <int N, int UNITS, int LOADERS, bool GATED>
 INLINE void panels_body(const float *x, int64_t n, int64_t in, int slices, int stages, int count, int f, const panel_products &products) {
     typedef panel<N, UNITS, LOADERS> P;

@@ -35,6 +35,13 @@ INLINE float4 load_fresh4(const float *p) {
     return v;
 }
 
+/* The same of 8. */
+INLINE float2 load_fresh2(const float *p) {
+    float2 v;
+    asm volatile("ld.global.cg.v2.f32 {%0, %1}, [%2];" : "=f"(v.x), "=f"(v.y) : "l"(p) : "memory");
+    return v;
+}
+
 INLINE float load_fresh(const float *p) {
     float v;
     asm volatile("ld.global.cg.f32 %0, [%1];" : "=f"(v) : "l"(p) : "memory");

@@ -81,9 +81,20 @@ INLINE void fetch_weights(ring<P> &r, int unit, const uint8_t *w, int64_t row_by
     }
 }
 
+/* What becomes of x before it is split: nothing. `row` counts from the first of N. */
+struct unchanged {
+    __device__ __forceinline__ void columns(int64_t) {
+    }
+    __device__ __forceinline__ void ready() const {
+    }
+    __device__ __forceinline__ float4 operator()(float4 v, int) const {
+        return v;
+    }
+};
+
 /* By loader `group`: x [n, in] from first_row on, for every LOADERS-th of blocks [from, to); `turn` counts all blocks so far. */
-template <typename P, int N, int LOADERS>
-INLINE void load_rows(ring<P> &r, int group, int &turn, const float *x, int64_t first_row, int64_t n, int64_t in, int from, int to) {
+template <typename P, int N, int LOADERS, typename C = unchanged>
+INLINE void load_rows(ring<P> &r, int group, int &turn, const float *x, int64_t first_row, int64_t n, int64_t in, int from, int to, C change = C()) {
     enum { LOADS = N * DEPTH / 4 / WARPGROUP, TOGETHER = LOADS < 8 ? LOADS : LOADS % 8 == 0 ? 8 : 6 };
     static_assert(LOADS % TOGETHER == 0, "loads of so many at a time");
     const int thread = threadIdx.x % WARPGROUP;
@@ -94,18 +105,21 @@ INLINE void load_rows(ring<P> &r, int group, int &turn, const float *x, int64_t 
         if (turn == group) {
             uint8_t *at = r.stage() + P::W + operand_at(row, four / 2) + four % 2 * 8;
             const int64_t k = block * (int64_t)DEPTH + four * 4;
+            change.columns(k);
 #pragma unroll
             for (int some = 0; some < LOADS; some += TOGETHER) {
                 float4 v[TOGETHER];
 #pragma unroll
                 for (int i = 0; i < TOGETHER; i++) {
-                    v[i] = load4(x + min(first_row + row + (some + i) * 8, n - 1) * in, k, in, vector);
+                    v[i] = fresh4(x + min(first_row + row + (some + i) * 8, n - 1) * in + k, vector);
                 }
                 if (some == 0) {
+                    change.ready();
                     barrier_wait(r.empty + r.slot, r.phase ^ 1);
                 }
 #pragma unroll
                 for (int i = 0; i < TOGETHER; i++) {
+                    v[i] = change(v[i], row + (some + i) * 8);
                     uint4 parts = split4(v[i].x, v[i].y, v[i].z, v[i].w);
                     *(uint2 *)(at + (some + i) * 1024) = make_uint2(parts.x, parts.z);
                     *(uint2 *)(at + (some + i) * 1024 + P::X) = make_uint2(parts.y, parts.w);
@@ -151,6 +165,33 @@ template <typename P, int N> INLINE void multiply(ring<P> &r, int unit, bool wan
     wgmma_wait<0>();
     if (last >= 0 && first_lane) {
         barrier_arrive(r.empty + last);
+    }
+}
+
+/* Four sums at `at` of a tile of partial sums, over all slices in their order. */
+template <int SLICES> INLINE float4 sum_slices(const float *at) {
+    float4 v[SLICES];
+#pragma unroll
+    for (int s = 0; s < SLICES; s++) {
+        v[s] = load_cluster(at, s);
+    }
+#pragma unroll
+    for (int s = 1; s < SLICES; s++) {
+        v[0] = make_float4(v[0].x + v[s].x, v[0].y + v[s].y, v[0].z + v[s].z, v[0].w + v[s].w);
+    }
+    return v[0];
+}
+
+INLINE float4 all_slices(const float *at, int slices) {
+    switch (slices) {
+    case 1:
+        return *(const float4 *)at;
+    case 2:
+        return sum_slices<2>(at);
+    case 4:
+        return sum_slices<4>(at);
+    default:
+        return sum_slices<8>(at);
     }
 }
 

@@ -11,6 +11,9 @@ INLINE float4 load_fresh4(const float *p) {
     }
     return *(const float4 *)p;
 }
+INLINE float2 load_fresh2(const float *p) {
+    return *(const float2 *)p;
+}
 INLINE float load_fresh(const float *p) {
     return *p;
 }

@@ -20,7 +20,7 @@
  * the other.
  */
 #include "attention.cuh"
-#include "overlap.cuh"
+#include "ptx.cuh"
 
 template <int D, int M, int R, int KEYS, int PARTS> struct flash {
     enum { WARPS = M / 16 / R, THREADS = WARPS * WARP, STEPS = D / 16, LOADS = KEYS * D / 4 / THREADS };
@@ -138,28 +138,10 @@ template <int KEYS> INLINE float exponentiate(float scores[KEYS / 8][4], int h, 
     return factor;
 }
 
-/* x[at .. at + 3] of a row of d, rotated by its angles (rope.cu): element j is paired with j + d / 2. */
-INLINE float4 turned4(const float *x, int at, int d, const float *angles) {
-    const int half = d / 2, j = at % half;
-    const float4 a = load_fresh4(x + at), b = load_fresh4(x + (at + half) % d), c = load_fresh4(angles + j), s = load_fresh4(angles + half + j);
-    const float sign = at < half ? -1 : 1;
-    return make_float4(fmaf(a.x, c.x, sign * __fmul_rn(b.x, s.x)), fmaf(a.y, c.y, sign * __fmul_rn(b.y, s.y)), fmaf(a.z, c.z, sign * __fmul_rn(b.z, s.z)),
-                       fmaf(a.w, c.w, sign * __fmul_rn(b.w, s.w)));
-}
-
-/* The same of two. */
-INLINE float2 turned2(const float *x, int at, int d, const float *angles) {
-    const int half = d / 2, j = at % half;
-    const float2 a = load_fresh2(x + at), b = load_fresh2(x + (at + half) % d), c = load_fresh2(angles + j), s = load_fresh2(angles + half + j);
-    const float sign = at < half ? -1 : 1;
-    return make_float2(fmaf(a.x, c.x, sign * __fmul_rn(b.x, s.x)), fmaf(a.y, c.y, sign * __fmul_rn(b.y, s.y)));
-}
-
-/* grid = (kv_heads, tiles of M / group rows); group = heads / kv_heads <= M, head_dim <= D and a multiple of 16. TURNED: q and k are those
- * before rope, whose angles [n, head_dim] are given, rows of k are rows of q, and all are aligned to 16 bytes; angles may be null. */
-template <int D, int M, int R, int KEYS, int PARTS, bool TURNED = false>
+/* grid = (kv_heads, tiles of M / group rows); group = heads / kv_heads <= M, head_dim <= D and a multiple of 16 */
+template <int D, int M, int R, int KEYS, int PARTS>
 INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_t n, const float *__restrict__ k, const float *__restrict__ v,
-                    const int *__restrict__ ranges, const attention_shape &s, int *fault, const float *angles = nullptr) {
+                    const int *__restrict__ ranges, const attention_shape &s, int *fault) {
     typedef flash<D, M, R, KEYS, PARTS> F;
     DYNAMIC_SHARED(shared);
     __shared__ key_range row_keys[M];
@@ -172,10 +154,6 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
     const exponent_scale scale = exponent_scale::of(s);
     k += (int64_t)blockIdx.x * d;
     v += (int64_t)blockIdx.x * d;
-    if (TURNED) {
-        grid_trigger();
-        grid_wait();
-    }
     if (threadIdx.x < rows) {
         row_keys[threadIdx.x] = keys_of(ranges, first + threadIdx.x, s, fault);
     }
@@ -202,9 +180,7 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
                 float2 pair = make_float2(0, 0);
                 if (row[h] < rows && x < d) {
                     const float *from = q + offset[h] + x;
-                    pair = TURNED && angles != nullptr ? turned2(q + offset[h], x, d, angles + (first + row[h]) * d)
-                           : vector                    ? *(const float2 *)from
-                                                       : make_float2(from[0], from[1]);
+                    pair = vector ? *(const float2 *)from : make_float2(from[0], from[1]);
                 }
                 split_pair<PARTS>(a[i], __fmul_rn(pair.x, scale.query), __fmul_rn(pair.y, scale.query));
             }
@@ -224,15 +200,14 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
                                  : queries[F::QUERIES_SHARED ? 0 : m][F::QUERIES_SHARED ? 0 : p][F::QUERIES_SHARED ? 0 : step];
     };
 
-    auto fetch = [&](float4 *next, const float *from, int at, int end, bool keys) {
+    auto fetch = [&](float4 *next, const float *from, int at, int end) {
 #pragma unroll
         for (int i = 0; i < F::LOADS; i++) {
             int item = threadIdx.x + i * F::THREADS;
             int key = at + item / (D / 4), x = item % (D / 4) * 4;
             next[i] = make_float4(0, 0, 0, 0);
             if (key < end && x < d) {
-                const float *row = from + key * kv_cols;
-                next[i] = !TURNED ? load4(row, x, d, vector) : keys && angles != nullptr ? turned4(row, x, d, angles + (int64_t)key * d) : load_fresh4(row + x);
+                next[i] = load4(from + key * kv_cols, x, d, vector);
             }
         }
     };
@@ -292,8 +267,8 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
         float4 next[F::LOADS];
         if (run.to > 0) {
             float4 values[F::LOADS];
-            fetch(next, k, at, run.to, true);
-            fetch(values, v, at, run.to, false);
+            fetch(next, k, at, run.to);
+            fetch(values, v, at, run.to);
             __syncthreads(); /* the run before has been read */
             put(shared, next);
             put(shared + F::BLOCK, values);
@@ -305,7 +280,7 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
             float scores[R][KEYS / 8][4] = {};
             __syncthreads(); /* this buffer has been filled, the other one read */
             if (more) {
-                fetch(next, k, at + KEYS, run.to, true);
+                fetch(next, k, at + KEYS, run.to);
             }
             if (seen) {
                 const uint8_t *at_k = keys + (lane % 8 + lane / 16 * 8) * F::PITCH + lane / 8 % 2 * 16;
@@ -338,7 +313,7 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
             }
             if (more) {
                 put(other, next);
-                fetch(next, v, at + KEYS, run.to, false);
+                fetch(next, v, at + KEYS, run.to);
             }
             if (seen) {
 #pragma unroll
@@ -423,17 +398,7 @@ INLINE void prefill(float *__restrict__ out, const float *__restrict__ q, int64_
         prefill<D, M, R, KEYS, PARTS>(out, q, n, k, v, ranges, {kv_rows, heads, kv_heads, head_dim, window, scale, softcap}, fault);                \
     }
 
-/* With rope, for launches that begin early. */
-#define TURNED(name, D, M, R, KEYS, PARTS)                                                                                                          \
-    KERNEL __launch_bounds__(2 * M / R)                                                                                                             \
-        name(float *out, const float *q, int64_t n, const float *k, const float *v, int64_t kv_rows, const int *ranges, int heads, int kv_heads,    \
-             int head_dim, int window, float scale, float softcap, int *fault, const float *angles) {                                               \
-        prefill<D, M, R, KEYS, PARTS, true>(out, q, n, k, v, ranges, {kv_rows, heads, kv_heads, head_dim, window, scale, softcap}, fault, angles);  \
-    }
-
 /* CudaAttention knows these sizes too. */
-TURNED(attention_turned_64_64, 64, 64, 1, 64, 3)
-TURNED(attention_turned_64_32, 64, 32, 1, 64, 3)
 TILES(attention_half_64_64, 64, 64, 1, 64, 1)
 TILES(attention_half_64_128, 64, 128, 1, 64, 1)
 TILES(attention_half_128_64, 128, 64, 1, 64, 1)

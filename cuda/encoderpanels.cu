@@ -5,8 +5,7 @@
  *   y = x w^T + bias + r, where r is `residual` or its layer norm, and with y its parts' sums for the next layer norm.
  *
  * A norm's mean and factor come from its input's parts: mean and squared deviations of every 64 elements, left by the product that made
- * them, so no launch is needed for a norm and its output is never stored. Weights of later launches are fetched into the second cache
- * meanwhile (`next`): a launch's own are mostly there when it begins.
+ * them, so no launch is needed for a norm and its output is never stored.
  *
  * Geometry, slices and clusters as in linearpanels.cu. Bits: as there; parts are added up in their order.
  */
@@ -21,7 +20,7 @@ struct encoder_product {
     int32_t bias_type, first_tile;
 };
 
-enum { ENCODER_PRODUCTS = 3, NEXT = 3, PART = 64, LANE_PARTS = 8, MOST_PARTS = 4 * LANE_PARTS };
+enum { ENCODER_PRODUCTS = 3, PART = 64, LANE_PARTS = 8, MOST_PARTS = 4 * LANE_PARTS };
 
 /* The last parameter of a kernel: its fields are passed as so many 64-bit parameters. Eight bytes a field. */
 struct encoder_products {
@@ -33,8 +32,6 @@ struct encoder_products {
     int32_t part_count;
     const float *residual; /* [n, out] */
     float *parts_out;      /* [n, out / 64, 2] of y, or null */
-    const uint8_t *next[NEXT];
-    int64_t next_bytes[NEXT];
 };
 
 #ifdef T2L_HOPPER
@@ -106,18 +103,6 @@ struct layer_normed {
     }
 };
 
-/* This block's share of the weights of later launches, by one warp. */
-INLINE void prefetch_next(const encoder_products &p) {
-    enum { CHUNK = 4096 };
-    const int64_t blocks = (int64_t)gridDim.x * gridDim.y, block = blockIdx.y * (int64_t)gridDim.x + blockIdx.x;
-    for (int i = 0; i < NEXT; i++) {
-        const int64_t chunks = p.next_bytes[i] / CHUNK; /* what is left over comes without */
-        for (int64_t c = chunks * block / blocks + threadIdx.x % WARP; c < chunks * (block + 1) / blocks; c += WARP) {
-            prefetch(p.next[i] + c * CHUNK, CHUNK);
-        }
-    }
-}
-
 INLINE float4 added(float4 v, float4 u) {
     return make_float4(v.x + u.x, v.y + u.y, v.z + u.z, v.w + u.w);
 }
@@ -188,9 +173,6 @@ INLINE void encoder_body(const float *x, int64_t n, int64_t in, int slices, int 
             load_rows<P, N, LOADERS>(r, group, turn, x, first_row, n, in, from, to, layer_normed{products, rows, known, {}, {}});
         }
     } else {
-        if (threadIdx.x < WARP) {
-            prefetch_next(products);
-        }
         wait_for_launches_before();
         if (products.parts != nullptr) {
             row_norms<N>(rows, P::LOADER, products, first_row, n);
@@ -264,22 +246,20 @@ INLINE void encoder_body(const float *x, int64_t n, int64_t in, int slices, int 
 #define ENCODER_BODY(N, UNITS, LOADERS, GATED, ADDED) __trap()
 #endif
 
-/* `AT_ONCE` blocks on a multiprocessor, if shared memory allows. */
-#define ENCODER(name, N, UNITS, LOADERS, GATED, ADDED, AT_ONCE)                                                                             \
-    extern "C" __global__ void __launch_bounds__(UNITS * 160 + LOADERS * 128, AT_ONCE)                                                      \
+#define ENCODER(name, N, UNITS, LOADERS, GATED, ADDED)                                                                                      \
+    extern "C" __global__ void __launch_bounds__(UNITS * 160 + LOADERS * 128, 1)                                                            \
         name(const float *x, int64_t n, int64_t in, int slices, int stages, int count, int f, const __grid_constant__ encoder_products products) { \
         ENCODER_BODY(N, UNITS, LOADERS, GATED, ADDED);                                                                                      \
     }
 
-#ifndef T2L_ENCODER_VARIANTS
-#define ENCODERS(N, AT_ONCE)                                    \
-    ENCODER(encoder_products_##N, N, 2, 2, false, false, AT_ONCE) \
-    ENCODER(encoder_gated_##N, N, 2, 2, true, false, AT_ONCE)     \
-    ENCODER(encoder_added_##N, N, 1, 2, false, true, AT_ONCE)
+#define ENCODERS(N, LOADERS)                                    \
+    ENCODER(encoder_products_##N, N, 2, LOADERS, false, false)  \
+    ENCODER(encoder_gated_##N, N, 2, LOADERS, true, false)      \
+    ENCODER(encoder_added_##N, N, 2, LOADERS, false, true)
 
-ENCODERS(16, 2)
-ENCODERS(32, 2)
-ENCODERS(48, 2)
-ENCODERS(64, 1)
-ENCODERS(128, 1)
-#endif
+ENCODERS(16, 4)
+ENCODERS(32, 4)
+ENCODERS(48, 4)
+ENCODERS(64, 4)
+ENCODERS(96, 2)
+ENCODERS(128, 2)

@@ -118,7 +118,7 @@ HEADS(hyper_heads_f16_128, T2L_F16, 128, 128, 64, 32, 1)
 
 #ifdef T2L_HOPPER
 
-/* Calls work(cut, first column, units, first row, first unit) for what this block has to do: its share of `units` units, of all rows. */
+/* Calls work(cut, first column, units, first row) for what this block has to do: its share of `units` units, of all rows. */
 template <int N, int UNITS, typename F> INLINE void each_panel(int units, int cuts, const head_cuts &heads, const F &work) {
     const int end = (int)((int64_t)units * (blockIdx.x + 1) / gridDim.x);
     int c = 0;
@@ -132,25 +132,9 @@ template <int N, int UNITS, typename F> INLINE void each_panel(int units, int cu
             count = min(count, heads.cut[c + 1].first_tile - unit);
         }
         for (int row = 0; row < cut.rows; row += N) {
-            work(cut, (unit - cut.first_tile) * UNIT, count, row, unit);
+            work(cut, (unit - cut.first_tile) * UNIT, count, row);
         }
         unit += count;
-    }
-}
-
-/* Begins to read the weights of `unit`, if it is this block's, by a warp. */
-INLINE void prefetch_unit(int unit, int units, int cuts, const head_cuts &heads, int64_t row_bytes) {
-    if (unit >= (int)((int64_t)units * (blockIdx.x + 1) / gridDim.x)) {
-        return;
-    }
-    int c = 0;
-    while (c + 1 < cuts && unit >= heads.cut[c + 1].first_tile) {
-        c++;
-    }
-    const head_cut &cut = heads.cut[c];
-    const head_job job = {cut, heads.out, row_bytes, cut.rank * cut.features};
-    for (int i = threadIdx.x % WARP; i < UNIT; i += WARP) {
-        prefetch(job.row(min((int64_t)(unit - cut.first_tile) * UNIT + i, (int64_t)job.size - 1)), (uint32_t)row_bytes);
     }
 }
 
@@ -178,7 +162,7 @@ template <int N> INLINE void store_panel(const head_job &job, const float *sums,
     }
 }
 
-template <int N, int UNITS, int LOADERS> INLINE void head_panels_body(int64_t in, int stages, int units, int cuts, int ahead, const head_cuts &heads) {
+template <int N, int UNITS, int LOADERS> INLINE void head_panels_body(int64_t in, int stages, int units, int cuts, const head_cuts &heads) {
     typedef panel<N, UNITS, LOADERS> P;
     OPERANDS_SHARED(shared);
     const int blocks = (int)(in / DEPTH);
@@ -187,12 +171,7 @@ template <int N, int UNITS, int LOADERS> INLINE void head_panels_body(int64_t in
     let_next_launch_begin();
     if (threadIdx.x >= P::FETCHER) {
         const int unit = (threadIdx.x - P::FETCHER) / WARP;
-        each_panel<N, UNITS>(units, cuts, heads, [&](const head_cut &cut, int e, int count, int row, int from) {
-            if (row == 0) {
-                for (int i = 1; i <= ahead; i++) {
-                    prefetch_unit(from + i * UNITS + unit, units, cuts, heads, in * 2);
-                }
-            }
+        each_panel<N, UNITS>(units, cuts, heads, [&](const head_cut &cut, int e, int count, int) {
             const head_job job = {cut, heads.out, in * 2, cut.rank * cut.features};
             int64_t rows[2];
             for (int i = 0; i < 2; i++) {
@@ -204,14 +183,14 @@ template <int N, int UNITS, int LOADERS> INLINE void head_panels_body(int64_t in
     } else if (threadIdx.x >= P::LOADER) {
         int turn = 0;
         wait_for_launches_before();
-        each_panel<N, UNITS>(units, cuts, heads, [&](const head_cut &cut, int, int, int row, int) {
+        each_panel<N, UNITS>(units, cuts, heads, [&](const head_cut &cut, int, int, int row) {
             load_rows<P, N, LOADERS>(r, (threadIdx.x - P::LOADER) / WARPGROUP, turn, cut.z, row, cut.rows, in, 0, blocks);
         });
     } else {
         const int unit = threadIdx.x / WARPGROUP;
         float *buffer = (float *)(r.stages + stages * P::STAGE) + unit * (32 * (UNIT + 4));
         wait_for_launches_before();
-        each_panel<N, UNITS>(units, cuts, heads, [&](const head_cut &cut, int e, int count, int row, int) {
+        each_panel<N, UNITS>(units, cuts, heads, [&](const head_cut &cut, int e, int count, int row) {
             float sums[N / 2];
 #pragma unroll
             for (int i = 0; i < N / 2; i++) {
@@ -225,16 +204,15 @@ template <int N, int UNITS, int LOADERS> INLINE void head_panels_body(int64_t in
         });
     }
 }
-#define HEAD_PANELS_BODY(N, UNITS, LOADERS) head_panels_body<N, UNITS, LOADERS>(in, stages, units, cuts, ahead, heads)
+#define HEAD_PANELS_BODY(N, UNITS, LOADERS) head_panels_body<N, UNITS, LOADERS>(in, stages, units, cuts, heads)
 #else
 #define HEAD_PANELS_BODY(N, UNITS, LOADERS) __trap()
 #endif
 
-/* A block a multiprocessor; shared memory: `stages` of them, and a buffer for each unit. Weights of the `ahead` groups of units to come are
- * fetched into the second cache, a row at a time. */
+/* A block a multiprocessor; shared memory: `stages` of them, and a buffer for each unit. */
 #define HEAD_PANELS(name, N, UNITS, LOADERS)                                                                                                \
     extern "C" __global__ void __launch_bounds__(UNITS * 160 + LOADERS * 128, 1)                                                            \
-        name(int64_t in, int stages, int units, int cuts, int ahead, const __grid_constant__ head_cuts heads) {                             \
+        name(int64_t in, int stages, int units, int cuts, const __grid_constant__ head_cuts heads) {                                        \
         HEAD_PANELS_BODY(N, UNITS, LOADERS);                                                                                                \
     }
 

@@ -53,7 +53,7 @@ struct heads {
     }
 
     /* By hyper_panels of so many rows; `stages` 0: as many as fit. */
-    template <int N, int UNITS, int LOADERS> void run_panels(void (*kernel)(int64_t, int, int, int, int, head_cuts), int blocks, int stages, bool early, int ahead) {
+    template <int N, int UNITS, int LOADERS> void run_panels(void (*kernel)(int64_t, int, int, int, head_cuts), int blocks, int stages, bool early) {
         typedef panel<N, UNITS, LOADERS> P;
         head_cuts by_units = table;
         int units = 0;
@@ -63,20 +63,20 @@ struct heads {
         }
         const int buffer = UNITS * 32 * (UNIT + 4) * 4;
         stages = stages > 0 ? stages : (227 * 1024 - BARRIERS - buffer) / P::STAGE;
-        launch_clusters(kernel, std::min(blocks, units), P::THREADS, BARRIERS + stages * P::STAGE + buffer, 1, early, (int64_t)width, stages, units, cuts, ahead, by_units);
+        launch_clusters(kernel, std::min(blocks, units), P::THREADS, BARRIERS + stages * P::STAGE + buffer, 1, early, (int64_t)width, stages, units, cuts, by_units);
     }
 
     /* Tiles of 32 or 128 rows, or panels of 32, 64, 128. */
     enum kind { TILES_32, TILES_128, PANELS_32, PANELS_64, PANELS_128, KINDS };
 
-    void run(int kind, int blocks = 132, int stages = 0, bool early = false, int ahead = 0) {
+    void run(int kind, int blocks = 132, int stages = 0, bool early = false) {
         switch (kind) {
         case PANELS_32:
-            return run_panels<32, 4, 1>(hyper_panels_32, blocks, stages, early, ahead);
+            return run_panels<32, 4, 1>(hyper_panels_32, blocks, stages, early);
         case PANELS_64:
-            return run_panels<64, 4, 1>(hyper_panels_64, blocks, stages, early, ahead);
+            return run_panels<64, 4, 1>(hyper_panels_64, blocks, stages, early);
         case PANELS_128:
-            return run_panels<128, 2, 2>(hyper_panels_128, blocks, stages, early, ahead);
+            return run_panels<128, 2, 2>(hyper_panels_128, blocks, stages, early);
         default:
             return run_tiles(kind == TILES_128);
         }
@@ -130,7 +130,7 @@ static void check(int type, int descriptions, int layers, int rank, int width, b
         for (auto &o : h.out) {
             CHECK(cudaMemset(o.data, 0xff, o.count * 4));
         }
-        h.run(kind, 3, panels ? 2 + kind % 2 : 0, false, panels ? kind % 3 : 0);
+        h.run(kind, 3, panels ? 2 + kind % 2 : 0);
         for (size_t o = 0; o < h.out.size(); o++) {
             char what[120];
             int m = (int)o / (2 * descriptions), b = (int)o / descriptions % 2, d = (int)o % descriptions;

@@ -12,13 +12,14 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Text to adapter for one short description: encoder, pooling, scaling and hypernetwork as one recording, on memory of its own. There is
- * a recording for each of three lengths, to which descriptions are padded. Not thread-safe.
+ * Text to adapter for one short description: encoder, pooling, scaling and the hypernetwork's body as one recording, on memory of its own, and
+ * then its heads, which write into the adapter's. There is a recording for each of a few lengths, to which descriptions are padded. Not
+ * thread-safe.
  */
 final class AdapterPipeline implements AutoCloseable {
     /** Tokens of the longest description, special ones included. */
     static final int TOKENS = 128;
-    private static final int[] LENGTHS = {32, 64, TOKENS};
+    private static final int[] LENGTHS = {16, 32, 48, 64, 96, TOKENS};
 
     private final Backend backend;
     private final float norm;
@@ -40,8 +41,8 @@ final class AdapterPipeline implements AutoCloseable {
     }
 
     private void run(int length) {
-        encoder.run(network.embedding(), length);
-        L2Normalise.forward(backend, network.embedding(), norm);
+        encoder.run(network.embeddings(), length);
+        L2Normalise.forward(backend, network.embeddings(), norm);
         network.run();
     }
 
@@ -57,7 +58,7 @@ final class AdapterPipeline implements AutoCloseable {
         }
         encoder.set(ids, LENGTHS[shape]);
         recordings.get(shape).run();
-        GeneratedLora adapter = network.copy();
+        GeneratedLora adapter = network.adapters().getFirst();
         try {
             backend.await();
             return adapter;

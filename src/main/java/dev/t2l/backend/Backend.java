@@ -68,6 +68,11 @@ public interface Backend extends AutoCloseable {
     /** Zeroed memory, aligned to 64 bytes. */
     Memory allocate(long bytes);
 
+    /** As {@link #allocate}, with undefined content: for what is written before it is read. */
+    default Memory allocateUnwritten(long bytes) {
+        return allocate(bytes);
+    }
+
     /** Copies host bytes into {@code to}; {@code from} has {@code to.bytes()} bytes. */
     void upload(Tensor to, MemorySegment from);
 
@@ -293,6 +298,31 @@ public interface Backend extends AutoCloseable {
     }
 
     /**
+     * The body of a hypernetwork: task embeddings into the first columns of x, unless {@code task} is null, then blocks one after the other. The
+     * result is the last block's {@code down.y}.
+     *
+     * @param x f32 [n, d]; its first columns are undefined afterwards if there is a task
+     */
+    default void hyperBody(Tensor x, TaskEncoder task, List<FeedForward> blocks) {
+        if (task != null) {
+            linear(task.linear().y(), task.embeddings(), task.linear().w(), task.linear().bias());
+            layerNorm(task.normed(), task.linear().y(), task.norm().weight(), task.norm().bias(), task.norm().eps());
+            gather(x, 0, task.normed(), task.taskOfRow(), 1);
+        }
+        Tensor in = x;
+        for (FeedForward block : blocks) {
+            Tensor normed = in;
+            if (block.norm() != null) {
+                normed = block.normed();
+                layerNorm(normed, in, block.norm().weight(), block.norm().bias(), block.norm().eps());
+            }
+            activatedLinear(block.up().y(), normed, block.up().w(), block.up().bias(), Activation.SILU, null);
+            activatedLinear(block.down().y(), block.up().y(), block.down().w(), block.down().bias(), Activation.SILU, block.residual() ? in : null);
+            in = block.down().y();
+        }
+    }
+
+    /**
      * One factor of generated adapters, out of a hypernetwork head's output: for every layer l, rank k and feature i,
      * {@code v = y[start + l*layerStride + k*rankStride + i]}, then {@code v = v * scale[e] + shift[e]}, where e is the element's
      * place in {@code out}; out f32 [layers, r, features], or [layers, features, r] if {@code source.transposed}. scale and shift
@@ -347,6 +377,35 @@ public interface Backend extends AutoCloseable {
      * q, out f32 [n, heads * headDim], k, v f32 [N, kvHeads * headDim], ranges i32 [n, 2], never empty.
      */
     void attention(Tensor out, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec);
+
+    /**
+     * The layers of an encoder, one after the other:
+     * {@code x = attentionNorm(x + output product of attention)}, of x's query, key and value products, the first two after {@link #rope} if
+     * there are angles; then {@code x = norm(x + down product of f(gate product) * up product)}, or of {@code f(up product)} without a gate.
+     *
+     * @param x f32 [n, H]
+     */
+    default void encoderLayers(Tensor x, List<EncoderLayer> layers, EncoderRows rows) {
+        for (EncoderLayer layer : layers) {
+            products(x, List.of(layer.query(), layer.key(), layer.value()));
+            if (rows.angles() != null) {
+                rope(layer.query().y(), rows.angles(), false);
+                rope(layer.key().y(), rows.angles(), false);
+            }
+            attention(rows.context(), layer.query().y(), layer.key().y(), layer.value().y(), rows.ranges(), rows.heads());
+            Tensor branch = layer.output().y();
+            linear(branch, rows.context(), layer.output().w(), layer.output().bias());
+            addLayerNorm(x, branch, layer.attentionNorm().weight(), layer.attentionNorm().bias(), layer.attentionNorm().eps());
+            Product inner = layer.gate() == null ? layer.up() : layer.gate();
+            if (layer.gate() == null) {
+                activatedLinear(inner.y(), x, inner.w(), inner.bias(), rows.f(), null);
+            } else {
+                gatedProduct(null, x, null, inner, layer.up(), rows.f());
+            }
+            linear(layer.down().y(), inner.y(), layer.down().w(), layer.down().bias());
+            addLayerNorm(x, layer.down().y(), layer.norm().weight(), layer.norm().bias(), layer.norm().eps());
+        }
+    }
 
     // Sampling
 

@@ -114,7 +114,12 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Memory allocate(long bytes) {
-        return CudaMemory.passing(kernels().device, bytes, "activations, caches or adapters");
+        return CudaMemory.passing(kernels().device, bytes, "activations, caches or adapters", true);
+    }
+
+    @Override
+    public Memory allocateUnwritten(long bytes) {
+        return CudaMemory.passing(kernels().device, bytes, "activations, caches or adapters", false);
     }
 
     @Override
@@ -129,7 +134,9 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void copy(Tensor to, Tensor from) {
-        requireSameSize(to, from);
+        if (to.bytes() != from.bytes()) {
+            throw new IllegalArgumentException("copy: " + from + " into " + to + ", which is of another size");
+        }
         kernels().device.transfer().copy(to.address(), from.address(), from.bytes());
     }
 
@@ -195,7 +202,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void gather(Tensor out, long column, Tensor table, Tensor ids, float scale) {
-        kernels().gather.args().pointer(out).i64(out.cols()).i64(column).pointer(table).i32(type("gather", table)).i64(table.rows()).i64(table.cols())
+        kernels().gather.args().pointer(out).i64(out.cols()).i64(column).pointer(table).i32(KernelTypes.require("gather", table)).i64(table.rows()).i64(table.cols())
                 .pointer(ids).f32(scale).i64(shared.device.fault()).run(blocks(ids.elements(), 1), 1, 1, THREADS, 0);
     }
 
@@ -237,7 +244,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps, float weightOffset) {
-        kernels().rmsNorm.args().pointer(out).pointer(x).i64(x.cols()).pointer(weight).i32(type("rmsNorm", weight)).f32(eps).f32(weightOffset)
+        kernels().rmsNorm.args().pointer(out).pointer(x).i64(x.cols()).pointer(weight).i32(KernelTypes.require("rmsNorm", weight)).f32(eps).f32(weightOffset)
                 .run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
     }
 
@@ -252,8 +259,8 @@ public final class CudaBackend implements Backend {
     }
 
     private void layerNorm(Tensor out, Tensor x, Tensor residual, Tensor weight, Tensor bias, float eps) {
-        kernels().layerNorm.args().pointer(out).pointer(x).pointer(residual).i64(x.cols()).pointer(weight).i32(type("layerNorm", weight)).pointer(bias)
-                .i32(type("layerNorm", bias)).f32(eps).run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
+        kernels().layerNorm.args().pointer(out).pointer(x).pointer(residual).i64(x.cols()).pointer(weight).i32(KernelTypes.require("layerNorm", weight)).pointer(bias)
+                .i32(KernelTypes.require("layerNorm", bias)).f32(eps).run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
     }
 
     @Override
@@ -373,7 +380,21 @@ public final class CudaBackend implements Backend {
         }
     }
 
+    @Override
+    public void hyperBody(Tensor x, TaskEncoder task, List<FeedForward> blocks) {
+        if (!plain || !kernels().products.hyperBody(x, task, blocks)) {
+            Backend.super.hyperBody(x, task, blocks);
+        }
+    }
+
     // Attention
+
+    @Override
+    public void encoderLayers(Tensor x, List<EncoderLayer> layers, EncoderRows rows) {
+        if (!plain || !kernels().products.encoderLayers(x, layers, rows)) {
+            Backend.super.encoderLayers(x, layers, rows);
+        }
+    }
 
     @Override
     public void ropeAngles(Tensor out, Tensor positions, Tensor invFreq, float factor) {
@@ -421,12 +442,6 @@ public final class CudaBackend implements Backend {
         kernels().sample.args().pointer(tokens).pointer(logits).i64(logits.cols()).pointer(choices).run(SAMPLE_BLOCKS, blocks(logits.rows(), 1), 1, SAMPLE_THREADS, 0);
     }
 
-    private static void requireSameSize(Tensor to, Tensor from) {
-        if (to.bytes() != from.bytes()) {
-            throw new IllegalArgumentException("copy: " + from + " into " + to + ", which is of another size");
-        }
-    }
-
     /** Blocks of {@code each} items for n. */
     private static int blocks(long n, int each) {
         return Math.toIntExact((n + each - 1) / each);
@@ -435,14 +450,5 @@ public final class CudaBackend implements Backend {
     /** Blocks for kernels that go over a tensor's elements in steps of their whole grid. */
     private static int spread(Tensor x) {
         return (int) Math.min(MOST_BLOCKS, (x.elements() + THREADS - 1) / THREADS);
-    }
-
-    /** How kernels that read elements of any type are told a weight's. */
-    static int type(String kernel, Tensor weight) {
-        int code = KernelTypes.code(weight.dtype());
-        if (code < 0) {
-            throw new IllegalArgumentException(kernel + ": no CUDA kernel reads " + weight + "; HINT: place() turns such weights into f32");
-        }
-        return code;
     }
 }

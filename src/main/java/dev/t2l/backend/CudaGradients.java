@@ -152,7 +152,7 @@ final class CudaGradients implements Gradients {
 
     @Override
     public void rmsNormBackward(Tensor dx, Tensor dy, Tensor x, Norm norm, boolean add) {
-        kernels.rmsNorm.args().pointer(dx).pointer(dy).pointer(x).i64(x.cols()).pointer(norm.weight()).i32(CudaBackend.type("rmsNormBackward", norm.weight()))
+        kernels.rmsNorm.args().pointer(dx).pointer(dy).pointer(x).i64(x.cols()).pointer(norm.weight()).i32(KernelTypes.require("rmsNormBackward", norm.weight()))
                 .f32(norm.eps()).f32(norm.weightOffset()).i32(add ? 1 : 0).run(Math.toIntExact(x.rows()), 1, 1, THREADS, 0);
     }
 
@@ -165,7 +165,7 @@ final class CudaGradients implements Gradients {
         synchronized (scratch) {
             long partial = dweight == null ? 0 : scratch.address(8 * pieces * d + 8 * n);
             long statistics = dweight == null ? 0 : partial + 8 * pieces * d;
-            kernels.layerNorm.args().pointer(dx).pointer(dy).pointer(x).i64(d).pointer(weight).i32(CudaBackend.type("layerNormBackward", weight)).f32(eps)
+            kernels.layerNorm.args().pointer(dx).pointer(dy).pointer(x).i64(d).pointer(weight).i32(KernelTypes.require("layerNormBackward", weight)).f32(eps)
                     .i32(add ? 1 : 0).i64(statistics).run(Math.toIntExact(n), 1, 1, THREADS, 0);
             if (dweight != null) {
                 kernels.layerNormPieces.args().i64(partial).pointer(dy).pointer(x).i64(n).i64(d).i64(statistics)

@@ -10,13 +10,16 @@ import java.util.Arrays;
  * One launch in the making: a thread's reusable buffer of kernel parameters. Launching allocates nothing on the heap.
  *
  * <p>{@code -Dt2l.cuda.check=true} logs every launch before it is made and waits for it to end, so that a fault is reported
- * where it happened, not at the next transfer. {@code -Dt2l.cuda.early=true} lets a kernel launched by {@link #runClusters} begin, up to
- * where it needs their results, before the launches in front of it have ended.
+ * where it happened, not at the next transfer.
+ *
+ * <p>In a recording, a kernel launched by {@link #runClusters} begins before the launches in front of it have ended, and waits for them where it
+ * needs their results: kernels launched so read nothing before that but weights, which no recording writes. {@code -Dt2l.cuda.early=false}
+ * has it begin afterwards.
  */
 final class CudaLaunch {
     private static final System.Logger LOG = System.getLogger("dev.t2l.cuda");
     private static final boolean CHECK = Boolean.getBoolean("t2l.cuda.check");
-    private static final boolean EARLY = Boolean.getBoolean("t2l.cuda.early");
+    private static final boolean EARLY = Boolean.parseBoolean(System.getProperty("t2l.cuda.early", "true"));
     private static final int PARAMETERS = 400;
 
     /** Offsets in {@code CUlaunchConfig}: grid and block sizes first; then two {@code CUlaunchAttribute} follow here, for it to point to. */
@@ -42,7 +45,6 @@ final class CudaLaunch {
             pointers.setAtIndex(ValueLayout.JAVA_LONG, i, values.address() + 8L * i);
         }
         config.set(ValueLayout.JAVA_LONG, ATTRIBUTES, config.address() + CONFIG_BYTES);
-        config.set(ValueLayout.JAVA_INT, ATTRIBUTE_COUNT, EARLY ? 2 : 1);
         attribute(0, CLUSTER_DIMENSION, 1);
         attribute(1, BEGINS_EARLY, 1);
     }
@@ -123,6 +125,7 @@ final class CudaLaunch {
                 numbers(12, threadsX, 1, 1);
                 config.set(ValueLayout.JAVA_INT, SHARED, sharedBytes);
                 config.set(ValueLayout.JAVA_LONG, STREAM, device.stream());
+                config.set(ValueLayout.JAVA_INT, ATTRIBUTE_COUNT, EARLY && device.current().capturing() ? 2 : 1);
                 config.set(ValueLayout.JAVA_INT, CONFIG_BYTES + ATTRIBUTE_VALUE, together);
                 result = (int) CudaCalls.LAUNCH_EX.invokeExact(config.address(), function.value(), pointers.address(), 0L);
             }

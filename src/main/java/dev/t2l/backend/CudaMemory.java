@@ -15,9 +15,9 @@ final class CudaMemory {
         return memory(address.value(), () -> device.release(address));
     }
 
-    /** For a request, zeroed. */
-    static Memory passing(CudaDevice device, long bytes, String what) {
-        long address = device.pool().allocate(bytes, what);
+    /** For a request, zeroed if {@code cleared}. */
+    static Memory passing(CudaDevice device, long bytes, String what, boolean cleared) {
+        long address = device.pool().allocate(bytes, what, cleared);
         return memory(address, () -> device.pool().release(address));
     }
 

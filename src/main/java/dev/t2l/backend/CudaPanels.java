@@ -83,24 +83,24 @@ final class CudaPanels {
             for (int i = 0; i < some.size(); i++) {
                 units += units(some.get(i));
             }
-            linear(x, some, slices(units, x.cols()), NO_FUNCTION, null);
+            linear(x, some, slices(units, x.cols(), LEAST_DEPTH), NO_FUNCTION, null);
         }
     }
 
     /** {@code gate.y = f(gate product) * up product}, without adapters; up.y is left alone. */
     void gated(Tensor x, Product gate, Product up, Activation f) {
         int tiles = Math.toIntExact(units(gate));
-        run(gated[rows(x.rows())], x, List.of(gate, up), slices(tiles, x.cols()), tiles, f.ordinal(), null);
+        run(gated[rows(x.rows())], x, List.of(gate, up), slices(tiles, x.cols(), LEAST_DEPTH), tiles, f.ordinal(), null);
     }
 
     /** Both products of {@link #gated} with the bits that they have there. */
     void halves(Tensor x, Product gate, Product up) {
-        linear(x, List.of(gate, up), slices(units(gate), x.cols()), NO_FUNCTION, null);
+        linear(x, List.of(gate, up), slices(units(gate), x.cols(), LEAST_DEPTH), NO_FUNCTION, null);
     }
 
     /** {@code y = f(x w^T + bias) + residual}, without adapters; no function for a null f, no residual for a null one, which may be y. */
     void product(Tensor x, Product p, Activation f, Tensor residual) {
-        linear(x, List.of(p), slices(units(p), x.cols()), f == null ? NO_FUNCTION : f.ordinal(), residual);
+        linear(x, List.of(p), slices(units(p), x.cols(), LEAST_DEPTH), f == null ? NO_FUNCTION : f.ordinal(), residual);
     }
 
     private void linear(Tensor x, List<Product> products, int slices, int f, Tensor residual) {
@@ -122,20 +122,24 @@ final class CudaPanels {
         return CudaLinear.ceil(p.w().rows(), UNIT);
     }
 
-    /** As many as the tiles leave room for, a power of two. */
-    private static int slices(long tiles, long in) {
+    /** As many as the tiles leave room for, a power of two, each of {@code leastDepth} blocks of k or more. */
+    static int slices(long tiles, long in, int leastDepth) {
         int slices = 1;
-        while (slices < MOST_SLICES && tiles * slices * 2 <= ENOUGH_BLOCKS && in / UNIT / (slices * 2) >= LEAST_DEPTH) {
+        while (slices < MOST_SLICES && tiles * slices * 2 <= ENOUGH_BLOCKS && in / UNIT / (slices * 2) >= leastDepth) {
             slices *= 2;
         }
         return slices;
     }
 
-    /** The place in ROWS of the fewest that need no more tiles of rows than the most do. */
     private static int rows(long n) {
-        long each = CudaLinear.ceil(n, Math.max(1, CudaLinear.ceil(n, ROWS[ROWS.length - 1])));
+        return place(ROWS, n);
+    }
+
+    /** The place in {@code rows} of the fewest that need no more tiles for n than the most do. */
+    static int place(int[] rows, long n) {
+        long each = CudaLinear.ceil(n, Math.max(1, CudaLinear.ceil(n, rows[rows.length - 1])));
         int i = 0;
-        while (ROWS[i] < each) {
+        while (rows[i] < each) {
             i++;
         }
         return i;
@@ -146,7 +150,7 @@ final class CudaPanels {
         if (n == 0) {
             return;
         }
-        int stages = stages(shape, x.cols(), slices);
+        int stages = stages(shape, x.cols(), slices, device.sharedPerBlock());
         CudaLaunch launch = shape.kernel().args().pointer(x).i64(n).i64(x.cols()).i32(slices).i32(stages).i32(products.size()).i32(f);
         int tile = 0;
         for (int i = 0; i < products.size(); i++) {
@@ -163,10 +167,10 @@ final class CudaPanels {
     }
 
     /** One for every block of k that a slice has, if so many fit; at least two, and room for the tile's sums. */
-    private int stages(Shape shape, long in, int slices) {
+    static int stages(Shape shape, long in, int slices, int sharedBytes) {
         int sums = shape.rows() * (shape.units() * UNIT + 4) * 4;
         int least = (int) Math.max(2, CudaLinear.ceil(sums, shape.stageBytes()));
-        int most = Math.min(MOST_STAGES, (device.sharedPerBlock() - BARRIERS) / shape.stageBytes());
+        int most = Math.min(MOST_STAGES, (sharedBytes - BARRIERS) / shape.stageBytes());
         return (int) Math.max(least, Math.min(most, CudaLinear.ceil(in / UNIT, slices)));
     }
 }

@@ -18,7 +18,9 @@ final class CudaProducts {
     private final CudaLinear linear;
     private final CudaHeads heads;
     private final CudaDense dense;
-    private final CudaPanels panels; // or null
+    private final CudaPanels panels; // or null, and the next two, too
+    private final CudaEncoder encoder;
+    private final CudaHyperBody hyperBody;
     private final CudaFunction gated;
     private final CudaThin thin;
     private final CudaFunction cut;
@@ -29,6 +31,8 @@ final class CudaProducts {
         this.linear = new CudaLinear(device, lora);
         boolean wide = CudaPanels.available(device);
         this.panels = wide ? new CudaPanels(device) : null;
+        this.encoder = wide ? new CudaEncoder(device) : null;
+        this.hyperBody = wide ? new CudaHyperBody(device) : null;
         this.heads = new CudaHeads(device, wide);
         this.dense = new CudaDense(device, lora);
         this.gated = device.module("activation").function("gated");
@@ -168,5 +172,15 @@ final class CudaProducts {
     /** {@link Backend#heads}, if there is one kernel for all of them; else false, and nothing was done. */
     boolean heads(List<Head> all) {
         return heads.run(all);
+    }
+
+    /** {@link Backend#encoderLayers}. */
+    boolean encoderLayers(Tensor x, List<EncoderLayer> layers, EncoderRows rows) {
+        return encoder != null && encoder.run(x, layers, rows);
+    }
+
+    /** {@link Backend#hyperBody}. */
+    boolean hyperBody(Tensor x, TaskEncoder task, List<FeedForward> blocks) {
+        return hyperBody != null && hyperBody.run(x, task, blocks);
     }
 }

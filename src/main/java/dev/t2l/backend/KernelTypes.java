@@ -1,6 +1,7 @@
 package dev.t2l.backend;
 
 import dev.t2l.tensor.DType;
+import dev.t2l.tensor.Tensor;
 
 /** The types that native kernels read as stored, by their numbers in {@code native/t2l.h} and {@code cuda/common.cuh}. */
 final class KernelTypes {
@@ -29,5 +30,14 @@ final class KernelTypes {
             case Q6_K -> 7;
             default -> -1;
         };
+    }
+
+    /** The number of a weight's type, for CUDA kernels that read elements of any. */
+    static int require(String kernel, Tensor weight) {
+        int code = code(weight.dtype());
+        if (code < 0) {
+            throw new IllegalArgumentException(kernel + ": no CUDA kernel reads " + weight + "; HINT: place() turns such weights into f32");
+        }
+        return code;
     }
 }

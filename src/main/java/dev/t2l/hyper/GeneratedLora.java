@@ -13,6 +13,7 @@ import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.LongFunction;
 
 /**
  * One generated adapter, in the backend's memory, and the owner of that memory: one allocation, in which a module's matrices of
@@ -26,8 +27,17 @@ public record GeneratedLora(LoraWeights lora, Weights factors, Tensor all) imple
 
     /** An adapter of zeros to be filled in. */
     static GeneratedLora allocate(Backend backend, HyperConfig config) {
+        return of(config, backend::allocate);
+    }
+
+    /** An adapter that is to be written whole before it is read. */
+    static GeneratedLora unwritten(Backend backend, HyperConfig config) {
+        return of(config, backend::allocateUnwritten);
+    }
+
+    private static GeneratedLora of(HyperConfig config, LongFunction<Memory> allocator) {
         TensorTable table = table(config);
-        Memory memory = backend.allocate(table.bytes());
+        Memory memory = allocator.apply(table.bytes());
         Weights factors = table.carve(_ -> memory);
         Map<Site, Pair> pairs = new HashMap<>();
         for (Target t : config.targets()) {

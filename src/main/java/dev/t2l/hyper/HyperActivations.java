@@ -9,8 +9,8 @@ import java.util.List;
 
 /**
  * Every intermediate of one pass under its own name, in one allocation; nothing but the heads' output is overwritten by a later step. What
- * depends on no task embedding is computed {@link #once} and stays for every pass. A pass that is to be differentiated keeps the inputs
- * of the activation functions, too.
+ * depends on no task embedding stays for every pass. A pass that is to be differentiated keeps the inputs of the activation functions, too;
+ * one that is not may have its embeddings here.
  */
 final class HyperActivations implements AutoCloseable {
     private static final List<String> BLOCKS = List.of("mixer", "mlp1", "mlp2", "rank.mlp2", "pos.mlp2", "mlp3");
@@ -23,16 +23,11 @@ final class HyperActivations implements AutoCloseable {
             Tensor act,   // [rows, 4D]
             Tensor down,  // as out; null unless kept
             Tensor out) { // [rows, D], or [rows, head_in] for mlp3
-
-        boolean kept() {
-            return up != null;
-        }
     }
 
     private final Weights tensors;
     private final int descriptions;
     private final boolean kept;
-    private boolean prepared;
 
     private HyperActivations(Weights tensors, int descriptions, boolean kept) {
         this.tensors = tensors;
@@ -43,6 +38,11 @@ final class HyperActivations implements AutoCloseable {
     /** How many the indices are for. */
     int descriptions() {
         return descriptions;
+    }
+
+    /** Whether what the backward pass needs is kept. */
+    boolean kept() {
+        return kept;
     }
 
     long bytes() {
@@ -58,6 +58,9 @@ final class HyperActivations implements AutoCloseable {
         var arch = config.architecture();
         int d = arch.latent();
         var table = new TensorTable();
+        if (!kept) {
+            f32(table, "embeddings", rows.descriptions(), arch.embedding());
+        }
         ids(table, "identity", rows.widestTable());
         ids(table, "layer_of_site", rows.sites());
         ids(table, "description_of_site", rows.sites());
@@ -164,14 +167,6 @@ final class HyperActivations implements AutoCloseable {
             f[j] = (float) Math.pow(10_000, -2.0 * j / d);
         }
         return Tensor.ofFloats(f, f.length);
-    }
-
-    /** Runs {@code work} unless that was done before; always where the pass is kept, for weights that learn change. */
-    void once(Runnable work) {
-        if (kept || !prepared) {
-            work.run();
-            prepared = true;
-        }
     }
 
     Tensor get(String name) {

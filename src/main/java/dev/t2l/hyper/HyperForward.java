@@ -1,17 +1,15 @@
 package dev.t2l.hyper;
 
-import dev.t2l.backend.Activation;
+import dev.t2l.backend.AffineNorm;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Head;
-import dev.t2l.hyper.HyperActivations.Block;
+import dev.t2l.backend.Product;
+import dev.t2l.backend.TaskEncoder;
 import dev.t2l.hyper.HyperConfig.Target;
-import dev.t2l.ops.Activate;
 import dev.t2l.ops.Add;
 import dev.t2l.ops.Embedding;
 import dev.t2l.ops.HyperHead;
 import dev.t2l.ops.LayerNorm;
-import dev.t2l.ops.Linear;
-import dev.t2l.ops.Products;
 import dev.t2l.ops.Rope;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -37,34 +35,40 @@ record HyperForward(HyperConfig config, Weights weights, OutputAffine affine, Ba
         }
     }
 
-    /** Everything up to the heads; returns their input [head rows, head_in]. */
+    /** Everything up to the heads; returns their input [head rows, head_in]. What is {@link #learned} must be there. */
     Tensor body(HyperActivations acts, Tensor embeddings, HyperDropout dropout) {
         boolean shared = config.architecture().sharedAbHead();
         boolean byRank = config.architecture().autoregGen();
         boolean positions = byRank && config.architecture().learnablePosEmb();
 
-        acts.once(() -> learned(acts, dropout));
-        Tensor x = mixer(acts, phi(acts, embeddings), dropout);
-        x = residual(acts.block("mlp1"), x, "mlp1.mlp", dropout);
+        HyperBlocks blocks = blocks(acts, dropout).from(acts.get("phi"), task(acts, embeddings)).mixer().residual("mlp1", "mlp1.mlp");
         if (shared) {
-            x = addFactor(acts, x);
+            blocks.from(addFactor(acts, blocks.end()), null);
         }
         if (shared || !byRank) {
-            x = residual(acts.block("mlp2"), x, "mlp2.mlp", dropout);
+            blocks.residual("mlp2", "mlp2.mlp");
         }
         if (byRank) {
-            x = positions ? addPosition(acts, x) : rotate(acts, x);
+            Tensor x = blocks.end();
+            blocks.from(positions ? addPosition(acts, x) : rotate(acts, x), null);
             if (!(shared && positions)) {
-                x = residual(acts.block("rank.mlp2"), x, "mlp2.mlp", dropout);
+                blocks.residual("rank.mlp2", "mlp2.mlp");
             }
         }
-        Block mlp3 = acts.block("mlp3");
-        norm(mlp3.norm(), x, "mlp3.0");
-        return feedForward(mlp3, mlp3.norm(), "mlp3", dropout.within());
+        return blocks.last("mlp3").end();
+    }
+
+    /** What {@link #body} returned last. */
+    Tensor result(HyperActivations acts) {
+        return acts.block("mlp3").out();
+    }
+
+    private HyperBlocks blocks(HyperActivations acts, HyperDropout dropout) {
+        return new HyperBlocks(backend, weights, acts, dropout);
     }
 
     /** What depends on no embedding: depth and type in phi, and the rows of factors and of positions, or their angles. */
-    private void learned(HyperActivations acts, HyperDropout dropout) {
+    void learned(HyperActivations acts, HyperDropout dropout) {
         Tensor depth = normedTable(acts, "depth", "layer_depth_encoder");
         Tensor type = normedTable(acts, "type", "layer_type_encoder");
         Tensor phi = acts.get("phi");
@@ -82,13 +86,11 @@ record HyperForward(HyperConfig config, Weights weights, OutputAffine affine, Ba
         }
     }
 
-    /** Task, depth and type side by side: [sites, D]. */
-    private Tensor phi(HyperActivations acts, Tensor embeddings) {
-        Tensor task = acts.get("task.norm");
-        linear(acts.get("task.linear"), embeddings, "task_encoder.mlp.0");
-        norm(task, acts.get("task.linear"), "task_encoder.mlp.1");
-        Embedding.into(backend, acts.get("phi"), 0, task, acts.get("description_of_site"), 1);
-        return acts.get("phi");
+    /** Who writes the tasks' columns of phi, beside depth and type: [sites, D]. */
+    private TaskEncoder task(HyperActivations acts, Tensor embeddings) {
+        var linear = new Product(acts.get("task.linear"), weights.get("task_encoder.mlp.0.weight"), weights.get("task_encoder.mlp.0.bias"), null);
+        var norm = new AffineNorm(weights.get("task_encoder.mlp.1.weight"), weights.get("task_encoder.mlp.1.bias"), NORM_EPS);
+        return new TaskEncoder(embeddings, linear, norm, acts.get("task.norm"), acts.get("description_of_site"));
     }
 
     /** A learned table, each row normed: f32 of its shape. */
@@ -98,12 +100,6 @@ record HyperForward(HyperConfig config, Weights weights, OutputAffine affine, Ba
         Embedding.forward(backend, rows, table, acts.get("identity").prefix(table.rows()), 1);
         norm(acts.get(activation + ".norm"), rows, name + ".1");
         return acts.get(activation + ".norm");
-    }
-
-    private Tensor mixer(HyperActivations acts, Tensor phi, HyperDropout dropout) {
-        Block mixer = acts.block("mixer");
-        dropout.input(backend, phi, phi, mixer);
-        return feedForward(mixer, phi, "mixer", dropout);
     }
 
     /** LayerNorm(out_emb[module][A or B]): [modules * 2, D]. */
@@ -125,7 +121,7 @@ record HyperForward(HyperConfig config, Weights weights, OutputAffine affine, Ba
     /** The learned positions of ranks, through mlp2 where A and B share the head: [ranks, D]. */
     private Tensor positions(HyperActivations acts, HyperDropout dropout) {
         Tensor p = normedTable(acts, "pos", "pos_emb");
-        return config.architecture().sharedAbHead() ? residual(acts.block("pos.mlp2"), p, "mlp2.mlp", dropout) : p;
+        return config.architecture().sharedAbHead() ? blocks(acts, dropout).from(p, null).residual("pos.mlp2", "mlp2.mlp").end() : p;
     }
 
     /** Sites to branches: {@code x + } {@link #factors} of their module. */
@@ -170,46 +166,6 @@ record HyperForward(HyperConfig config, Weights weights, OutputAffine affine, Ba
             heads.add(new Head(z.slice((long) m * perModule, (m + 1L) * perModule), weights.get(name + ".weight"), orNull(name + ".bias"), cuts));
         }
         HyperHead.forward(backend, heads, acts.get("head"));
-    }
-
-    /** {@code x + feedForward(LayerNorm(x))}. */
-    private Tensor residual(Block block, Tensor x, String name, HyperDropout dropout) {
-        norm(block.norm(), x, name + ".0");
-        if (!block.kept()) {
-            return fused(block, block.norm(), name, x);
-        }
-        feedForward(block, block.norm(), name, dropout);
-        Add.forward(backend, block.out(), x, 1);
-        return block.out();
-    }
-
-    /** {@code silu(down(silu(up(x))))}, dropout after either silu. */
-    private Tensor feedForward(Block block, Tensor x, String name, HyperDropout dropout) {
-        if (!block.kept()) {
-            return fused(block, x, name, null);
-        }
-        linear(block.up(), x, name + ".1");
-        Activate.forward(backend, block.act(), block.up(), Activation.SILU);
-        dropout.inside(backend, block.act(), block.act(), block);
-        linear(block.down(), block.act(), name + ".4");
-        Activate.forward(backend, block.out(), block.down(), Activation.SILU);
-        dropout.output(backend, block.out(), block.out(), block);
-        return block.out();
-    }
-
-    /** The same without dropout, plus {@code residual} unless that is null. */
-    private Tensor fused(Block block, Tensor x, String name, Tensor residual) {
-        activated(block.act(), x, name + ".1", null);
-        activated(block.out(), block.act(), name + ".4", residual);
-        return block.out();
-    }
-
-    private void activated(Tensor y, Tensor x, String name, Tensor residual) {
-        Products.activated(backend, y, x, weights.get(name + ".weight"), weights.get(name + ".bias"), Activation.SILU, residual);
-    }
-
-    private void linear(Tensor y, Tensor x, String name) {
-        Linear.forward(backend, y, x, weights.get(name + ".weight"), weights.get(name + ".bias"));
     }
 
     private void norm(Tensor out, Tensor x, String name) {

@@ -1,69 +1,79 @@
 package dev.t2l.hyper;
 
 import dev.t2l.backend.Backend;
-import dev.t2l.tensor.DType;
-import dev.t2l.tensor.Memory;
+import dev.t2l.backend.Recording;
 import dev.t2l.tensor.Tensor;
+import java.util.ArrayList;
 import java.util.List;
 
-/** A hypernetwork's pass over one task embedding at a time, on memory of its own: work to record. Not thread-safe. */
+/** A hypernetwork's pass over so many task embeddings at a time, on memory of its own. Not thread-safe. */
 public final class HyperPass implements AutoCloseable {
-    private final Hypernetwork network;
+    private final HyperForward forward;
     private final Backend backend;
     private final HyperRows rows;
     private final HyperActivations acts;
-    private final GeneratedLora adapter;
-    private final Memory memory;
-    private final Tensor embedding;
+    private Recording recording; // or null
 
-    HyperPass(Hypernetwork network, Backend backend) {
-        HyperConfig config = network.config();
-        this.network = network;
-        this.backend = backend;
-        this.rows = HyperRows.of(config, 1);
-        this.acts = HyperActivations.allocate(backend, config, rows, false);
+    HyperPass(HyperForward forward, int descriptions) {
+        this.forward = forward;
+        this.backend = forward.backend();
+        this.rows = HyperRows.of(forward.config(), descriptions);
+        this.acts = HyperActivations.allocate(backend, forward.config(), rows, false);
         try {
-            this.adapter = GeneratedLora.allocate(backend, config);
+            forward.learned(acts, HyperDropout.NONE);
         } catch (RuntimeException | Error e) {
             acts.close();
             throw e;
         }
-        try {
-            this.memory = backend.allocate(DType.F32.bytes(config.architecture().embedding()));
-        } catch (RuntimeException | Error e) {
-            adapter.close();
-            acts.close();
-            throw e;
-        }
-        this.embedding = Tensor.of(DType.F32, memory.segment(), 1, config.architecture().embedding());
     }
 
-    /** What {@link #run} reads: f32 [1, E], on the backend. */
-    public Tensor embedding() {
-        return embedding;
+    int descriptions() {
+        return rows.descriptions();
     }
 
-    /** Generates the adapter of {@link #embedding}; nothing but kernels is called. */
+    long bytes() {
+        return acts.bytes();
+    }
+
+    /** What {@link #run} reads: f32 [n, E], on the backend. */
+    public Tensor embeddings() {
+        return acts.get("embeddings");
+    }
+
+    /** Everything up to the heads, of {@link #embeddings}: work to record; nothing but kernels is called. */
     public void run() {
-        network.forward(acts, rows, embedding, List.of(adapter));
+        forward.body(acts, embeddings(), HyperDropout.NONE);
     }
 
-    /** A copy of what the last {@link #run} made, in memory of its own; the caller closes it. */
-    public GeneratedLora copy() {
-        GeneratedLora copy = GeneratedLora.allocate(backend, network.config());
+    /** As {@link #run}, of other embeddings f32 [n, E], by a recording of its own. */
+    void run(Tensor other) {
+        backend.copy(embeddings(), other);
+        if (recording == null) {
+            recording = backend.record(this::run);
+        }
+        recording.run();
+    }
+
+    /** The adapters of the embeddings of the last {@link #run}, each in memory of its own, to be closed by the caller. */
+    public List<GeneratedLora> adapters() {
+        List<GeneratedLora> adapters = new ArrayList<>();
         try {
-            backend.copy(copy.all(), adapter.all());
-            return copy;
+            for (int i = 0; i < rows.descriptions(); i++) {
+                adapters.add(GeneratedLora.unwritten(backend, forward.config()));
+            }
+            forward.heads(acts, rows, forward.result(acts), adapters);
+            return List.copyOf(adapters);
         } catch (RuntimeException | Error e) {
-            copy.close();
+            adapters.forEach(GeneratedLora::close);
             throw e;
         }
     }
 
     @Override
     public void close() {
-        memory.close();
-        adapter.close();
+        if (recording != null) {
+            recording.close();
+        }
         acts.close();
     }
 }

@@ -109,6 +109,7 @@ public final class HyperTraining implements AutoCloseable {
         }
         var masks = new HyperDropout(dropout, seed, true);
         pass = pass.with(new Last(embeddings, masks));
+        forward.learned(pass.acts(), masks); // weights that learn change
         Tensor z = forward.body(pass.acts(), embeddings, masks);
         forward.heads(pass.acts(), pass.rows(), z, pass.adapters());
         return pass.adapters();

@@ -7,7 +7,6 @@ import dev.t2l.hyper.HyperParameters.Parameter;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
 import dev.t2l.tensor.Weights;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,18 +18,18 @@ import java.util.concurrent.atomic.AtomicReference;
  *
  * <p>All modules, descriptions and layers are rows of one batch ({@link HyperRows}). A description's adapter has the same bits
  * whatever else is in the batch. Several threads may generate at once; each call has its own activations. Those of
- * the last call, with the indices in them, are kept for the next of as many descriptions.
+ * the last call, with the indices in them and its recording, are kept for the next of as many descriptions.
  */
 public final class Hypernetwork implements AutoCloseable {
-    /** The activations of a call are kept for the next, unless they are larger. */
-    private static final long IDLE_BYTES = 64 << 20;
+    /** The activations of a call are kept for the next, unless they take a larger part of {@link Backend#idleBytes}. */
+    private static final int IDLE_PART = 4;
 
     private final HyperConfig config;
     private final Backend backend;
     private final Placement placement;
     private final OutputAffine affine;
     private final HyperForward forward;
-    private final AtomicReference<HyperActivations> idle = new AtomicReference<>();
+    private final AtomicReference<HyperPass> idle = new AtomicReference<>();
     private final Gate gate = new Gate("the hypernetwork");
 
     /**
@@ -75,57 +74,47 @@ public final class Hypernetwork implements AutoCloseable {
      */
     public List<GeneratedLora> generate(Tensor embeddings) {
         forward.check(embeddings);
-        HyperRows rows = HyperRows.of(config, Math.toIntExact(embeddings.rows()));
         gate.enter();
         try {
-            return generate(embeddings, rows);
+            return generate(embeddings, pass(Math.toIntExact(embeddings.rows())));
         } finally {
             gate.leave();
         }
     }
 
-    private List<GeneratedLora> generate(Tensor embeddings, HyperRows rows) {
-        List<GeneratedLora> adapters = new ArrayList<>();
-        HyperActivations acts = take(rows);
+    private List<GeneratedLora> generate(Tensor embeddings, HyperPass pass) {
+        List<GeneratedLora> adapters = List.of();
         try {
-            for (int i = 0; i < rows.descriptions(); i++) {
-                adapters.add(GeneratedLora.allocate(backend, config));
-            }
-            forward(acts, rows, embeddings, adapters);
-            backend.await(); // whoever takes the activations next may have another lane
+            pass.run(embeddings);
+            adapters = pass.adapters();
+            backend.await(); // whoever takes the pass next may have another lane
         } catch (RuntimeException | Error e) {
             adapters.forEach(GeneratedLora::close);
-            acts.close();
+            pass.close();
             throw e;
         }
-        close(acts.bytes() > IDLE_BYTES ? acts : idle.getAndSet(acts));
-        return List.copyOf(adapters);
+        close(pass.bytes() > backend.idleBytes() / IDLE_PART ? pass : idle.getAndSet(pass));
+        return adapters;
     }
 
-    /** Activations with the indices of these rows. */
-    private HyperActivations take(HyperRows rows) {
-        HyperActivations kept = idle.getAndSet(null);
-        if (kept != null && kept.descriptions() == rows.descriptions()) {
+    private HyperPass pass(int descriptions) {
+        HyperPass kept = idle.getAndSet(null);
+        if (kept != null && kept.descriptions() == descriptions) {
             return kept;
         }
         close(kept);
-        return HyperActivations.allocate(backend, config, rows, false);
+        return new HyperPass(forward, descriptions);
     }
 
-    private static void close(HyperActivations acts) {
-        if (acts != null) {
-            acts.close();
+    private static void close(HyperPass pass) {
+        if (pass != null) {
+            pass.close();
         }
     }
 
     /** Memory for one task embedding at a time, and the work on it; to be closed before this. */
     public HyperPass pass() {
-        return new HyperPass(this, backend);
-    }
-
-    /** The whole pass, kernels alone, on activations that were made for these rows. */
-    void forward(HyperActivations acts, HyperRows rows, Tensor embeddings, List<GeneratedLora> adapters) {
-        forward.heads(acts, rows, forward.body(acts, embeddings, HyperDropout.NONE), adapters);
+        return new HyperPass(forward, 1);
     }
 
     /** Lets running calls end, then frees what this made on the backend; the weights stay their owner's. */

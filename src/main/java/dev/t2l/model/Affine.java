@@ -1,5 +1,6 @@
 package dev.t2l.model;
 
+import dev.t2l.backend.AffineNorm;
 import dev.t2l.backend.Product;
 import dev.t2l.tensor.Tensor;
 
@@ -17,5 +18,10 @@ public record Affine(Tensor weight, Tensor bias) {
     /** This dense product, into y f32 [n, out]. */
     Product product(Tensor y) {
         return new Product(y, weight, bias, null);
+    }
+
+    /** This layer norm. */
+    AffineNorm norm(float eps) {
+        return new AffineNorm(weight, bias, eps);
     }
 }

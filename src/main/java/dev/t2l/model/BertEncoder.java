@@ -2,12 +2,12 @@ package dev.t2l.model;
 
 import dev.t2l.backend.AttentionSpec;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.EncoderLayer;
+import dev.t2l.backend.EncoderRows;
 import dev.t2l.ops.Add;
-import dev.t2l.ops.Attention;
 import dev.t2l.ops.Embedding;
+import dev.t2l.ops.EncoderLayers;
 import dev.t2l.ops.LayerNorm;
-import dev.t2l.ops.Linear;
-import dev.t2l.ops.Products;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
@@ -80,29 +80,16 @@ public final class BertEncoder implements Encoder {
         Add.forward(backend, x, branch, 1);
         norm(x, weights.norm());
 
-        for (BertWeights.Layer layer : weights.layers()) {
-            Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
-            Attention.forward(backend, context, query, key, value, inputs.ranges(), heads);
-            dense(branch, context, layer.attentionOutput());
-            addNorm(x, branch, layer.attentionNorm());
-
-            Products.activated(backend, intermediate, x, layer.intermediate().weight(), layer.intermediate().bias(), config.activation(), null);
-            dense(branch, intermediate, layer.output());
-            addNorm(x, branch, layer.outputNorm());
-        }
+        float eps = config.normEpsilon();
+        List<EncoderLayer> layers = weights.layers().stream().map(l -> new EncoderLayer(l.query().product(query), l.key().product(key), l.value().product(value),
+                l.attentionOutput().product(branch), l.attentionNorm().norm(eps), null, l.intermediate().product(intermediate), l.output().product(branch),
+                l.outputNorm().norm(eps))).toList();
+        EncoderLayers.forward(backend, x, layers, new EncoderRows(context, null, inputs.ranges(), heads, config.activation()));
         return x;
-    }
-
-    private void dense(Tensor y, Tensor x, Affine parameters) {
-        Linear.forward(backend, y, x, parameters.weight(), parameters.bias());
     }
 
     private void norm(Tensor x, Affine parameters) {
         LayerNorm.forward(backend, x, x, parameters.weight(), parameters.bias(), config.normEpsilon());
-    }
-
-    private void addNorm(Tensor x, Tensor branch, Affine parameters) {
-        LayerNorm.added(backend, x, branch, parameters.weight(), parameters.bias(), config.normEpsilon());
     }
 
     @Override

@@ -2,12 +2,12 @@ package dev.t2l.model;
 
 import dev.t2l.backend.AttentionSpec;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.EncoderLayer;
+import dev.t2l.backend.EncoderRows;
 import dev.t2l.ops.Add;
-import dev.t2l.ops.Attention;
 import dev.t2l.ops.Embedding;
+import dev.t2l.ops.EncoderLayers;
 import dev.t2l.ops.LayerNorm;
-import dev.t2l.ops.Linear;
-import dev.t2l.ops.Products;
 import dev.t2l.ops.Rope;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
@@ -86,31 +86,15 @@ public final class GteEncoder implements Encoder {
         norm(x, weights.norm());
         Rope.angles(backend, angles, inputs.positions(), weights.frequencies(), 1);
 
-        for (GteWeights.Layer layer : weights.layers()) {
-            Products.forward(backend, x, List.of(layer.query().product(query), layer.key().product(key), layer.value().product(value)));
-            Rope.forward(backend, query, angles, false);
-            Rope.forward(backend, key, angles, false);
-            Attention.forward(backend, context, query, key, value, inputs.ranges(), heads);
-            dense(branch, context, layer.output());
-            addNorm(x, branch, layer.attentionNorm());
-
-            Products.gated(backend, null, x, null, layer.gate().product(gate), layer.up().product(up), config.activation());
-            dense(branch, gate, layer.down());
-            addNorm(x, branch, layer.mlpNorm());
-        }
+        float eps = config.normEpsilon();
+        List<EncoderLayer> layers = weights.layers().stream().map(l -> new EncoderLayer(l.query().product(query), l.key().product(key), l.value().product(value),
+                l.output().product(branch), l.attentionNorm().norm(eps), l.gate().product(gate), l.up().product(up), l.down().product(branch), l.mlpNorm().norm(eps))).toList();
+        EncoderLayers.forward(backend, x, layers, new EncoderRows(context, angles, inputs.ranges(), heads, config.activation()));
         return x;
-    }
-
-    private void dense(Tensor y, Tensor x, Affine parameters) {
-        Linear.forward(backend, y, x, parameters.weight(), parameters.bias());
     }
 
     private void norm(Tensor x, Affine parameters) {
         LayerNorm.forward(backend, x, x, parameters.weight(), parameters.bias(), config.normEpsilon());
-    }
-
-    private void addNorm(Tensor x, Tensor branch, Affine parameters) {
-        LayerNorm.added(backend, x, branch, parameters.weight(), parameters.bias(), config.normEpsilon());
     }
 
     @Override

@@ -19,9 +19,20 @@ import java.util.stream.Stream;
  */
 public final class HostTensors extends HostBackend {
     private final Backend device;
+    private final boolean recording;
 
     private HostTensors(Backend device) {
+        this(device, false);
+    }
+
+    private HostTensors(Backend device, boolean recording) {
         this.device = device;
+        this.recording = recording;
+    }
+
+    /** The same whose {@link #hyperBody} and {@link #encoderLayers} are recorded and replayed. */
+    static Backend recorded(Backend device) {
+        return new HostTensors(device, true);
     }
 
     /** The backend of this name, for host tensors. */
@@ -72,6 +83,24 @@ public final class HostTensors extends HostBackend {
 
         Product of(Product p) {
             return new Product(out(p.y()), in(p.w()), in(p.bias()), in(p.lora()));
+        }
+
+        AffineNorm in(AffineNorm norm) {
+            return norm == null ? null : new AffineNorm(in(norm.weight()), in(norm.bias()), norm.eps());
+        }
+
+        EncoderLayer of(EncoderLayer l) {
+            return new EncoderLayer(of(l.query()), of(l.key()), of(l.value()), of(l.output()), in(l.attentionNorm()), l.gate() == null ? null : of(l.gate()),
+                    of(l.up()), of(l.down()), in(l.norm()));
+        }
+
+        FeedForward of(FeedForward block) {
+            return new FeedForward(in(block.norm()), block.normed() == null ? null : out(block.normed()), of(block.up()), of(block.down()), block.residual());
+        }
+
+        TaskEncoder of(TaskEncoder task) {
+            return task == null ? null
+                    : new TaskEncoder(in(task.embeddings()), of(task.linear()), in(task.norm()), out(task.normed()), in(task.taskOfRow()));
         }
 
         /** An argument of any kind; what its tensors hold afterwards is copied back, but for types that only weights have. */
@@ -284,6 +313,43 @@ public final class HostTensors extends HostBackend {
     public void gatedMlp(Tensor h, Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
         try (Call c = new Call()) {
             device.gatedMlp(c.out(h), c.out(x), c.in(norm), c.of(gate), c.of(up), c.of(down), f);
+        }
+    }
+
+    @Override
+    public void hyperBody(Tensor x, TaskEncoder task, List<FeedForward> blocks) {
+        try (Call c = new Call()) {
+            Tensor there = c.out(x);
+            TaskEncoder encoder = c.of(task);
+            List<FeedForward> all = blocks.stream().map(c::of).toList();
+            run(there, () -> device.hyperBody(there, encoder, all));
+        }
+    }
+
+    @Override
+    public void encoderLayers(Tensor x, List<EncoderLayer> layers, EncoderRows rows) {
+        try (Call c = new Call()) {
+            Tensor there = c.out(x);
+            List<EncoderLayer> all = layers.stream().map(c::of).toList();
+            var common = new EncoderRows(c.out(rows.context()), c.in(rows.angles()), c.in(rows.ranges()), rows.heads(), rows.f());
+            run(there, () -> device.encoderLayers(there, all, common));
+        }
+    }
+
+    /** Work that changes x; if it is recorded, as often as it takes to be replayed twice, of the same x. */
+    private void run(Tensor x, Runnable work) {
+        if (!recording) {
+            work.run();
+            return;
+        }
+        try (Memory memory = device.allocate(x.bytes()); Recording recorded = device.record(work)) {
+            Tensor before = Tensor.of(x.dtype(), memory.segment(), x.shape());
+            device.copy(before, x);
+            for (int i = 0; i < 4; i++) {
+                device.copy(x, before);
+                recorded.run();
+            }
+            device.await();
         }
     }
 

@@ -19,7 +19,7 @@ import java.util.Set;
  * for. It counts memory, and refuses what a recording must not do.
  */
 public final class ReplayingBackend {
-    private static final Set<String> NEVER_RECORDED = Set.of("allocate", "pinned", "download", "host", "place", "placement", "await", "lane", "record");
+    private static final Set<String> NEVER_RECORDED = Set.of("allocate", "allocateUnwritten", "pinned", "download", "host", "place", "placement", "await", "lane", "record");
     private static final Set<String> QUESTIONS = Set.of("name", "description", "passRows", "idleBytes", "toString", "hashCode", "equals");
 
     private record Call(Method method, Object[] arguments) {
@@ -79,7 +79,7 @@ public final class ReplayingBackend {
             case "decoding", "prefilling" -> proxy;
             case "replays" -> true;
             case "record" -> record((Runnable) arguments[0]);
-            case "allocate" -> counted((long) arguments[0], (Memory) invoke(method, arguments));
+            case "allocate", "allocateUnwritten" -> counted((long) arguments[0], (Memory) invoke(method, arguments));
             case "pinned" -> {
                 Memory memory = counted((long) arguments[0], (Memory) invoke(method, arguments));
                 pinned.add(memory.segment());

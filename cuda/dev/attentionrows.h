@@ -4,14 +4,6 @@
 #include "../attentionbackward.cuh"
 #include "check.h"
 
-static std::vector<float> normals(size_t n, random_numbers &r) {
-    std::vector<float> v(n);
-    for (float &f : v) {
-        f = r.normal();
-    }
-    return v;
-}
-
 /* Sequences of these lengths, one after the other, causal or not. */
 struct sequences {
     std::vector<int> ranges, seen;

@@ -6,32 +6,13 @@
  */
 #include "activation.cuh"
 #include "formats.cuh"
+#include "half.cuh"
 #include "tiles.cuh"
-
-/* Eight elements, and as bf16. */
-struct eight {
-    float v[8];
-
-    __device__ __forceinline__ uint4 rounded() const {
-        return make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7]));
-    }
-};
 
 INLINE eight load8(const float *x, int64_t k, int64_t n, bool vector) {
     float4 a = load4(x, k, n, vector);
     float4 b = load4(x, k + 4, n, vector);
     return {{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
-}
-
-INLINE eight unpack8(uint4 v) {
-    const uint32_t pairs[4] = {v.x, v.y, v.z, v.w};
-    eight e;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        e.v[2 * i] = __uint_as_float(pairs[i] << 16);
-        e.v[2 * i + 1] = __uint_as_float(pairs[i] & 0xffff0000);
-    }
-    return e;
 }
 
 /* out [n], x [n], n a multiple of 8; out at a multiple of 16 bytes */

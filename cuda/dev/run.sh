@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")"
 mode=${1:-times}
 [ $# -eq 0 ] || shift
-names=${*:-linear thin lineartiles linearpanels linearbackward lora lorabackward lorafactor hyperheads convert addend sample attention attentionbackward attentionbackwardtiles encoderattention encoderpanels hyperbody training}
+names=${*:-linear thin lineartiles linearpanels linearbackward lora loraspans mixed lorafactor hyperheads convert addend sample attention attentionbackward attentionhalf encoderattention encoderpanels hyperbody training}
 out=${OUT:-$(mktemp -d)}
 nvcc=${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
 include=${CUDA_INCLUDE:-$(dirname "$nvcc")/../include}

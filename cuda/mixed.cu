@@ -68,7 +68,7 @@ template <bool BLOCK> struct team {
 
 /* out = x / sqrt(mean(x^2) + eps) * (weight + offset), and x itself rounded to `copy` unless that is null; d in eights. */
 template <bool BLOCK>
-INLINE void norm(uint4 *out, uint4 *copy, const eights_of &x, int64_t n, int d, const uint8_t *weight, int type, float eps, float offset) {
+INLINE void norm(const eights_of &out, uint4 *copy, const eights_of &x, int64_t n, int d, const uint8_t *weight, int type, float eps, float offset) {
     typedef team<BLOCK> T;
     const int64_t row = T::row() * d;
     if (T::row() >= n) {
@@ -93,16 +93,16 @@ INLINE void norm(uint4 *out, uint4 *copy, const eights_of &x, int64_t n, int d, 
         for (int j = 0; j < 8; j++) {
             e.v[j] = e.v[j] * factor * (w.v[j] + offset);
         }
-        out[row + i] = e.rounded();
+        out.store(row + i, e);
     }
 }
 
 /* Grid: rows, or eights of rows if `wide` is 0. */
-KERNEL mixed_norm(uint4 *out, uint4 *copy, void *x, int half, int64_t n, int d, const uint8_t *weight, int type, float eps, float offset, int wide) {
+KERNEL mixed_norm(void *out, int half_out, uint4 *copy, void *x, int half, int64_t n, int d, const uint8_t *weight, int type, float eps, float offset, int wide) {
     if (wide) {
-        norm<true>(out, copy, {x, half}, n, d, weight, type, eps, offset);
+        norm<true>({out, half_out}, copy, {x, half}, n, d, weight, type, eps, offset);
     } else {
-        norm<false>(out, copy, {x, half}, n, d, weight, type, eps, offset);
+        norm<false>({out, half_out}, copy, {x, half}, n, d, weight, type, eps, offset);
     }
 }
 

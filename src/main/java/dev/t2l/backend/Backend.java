@@ -107,6 +107,11 @@ public interface Backend extends AutoCloseable {
     /** The kernels of training. */
     Gradients gradients();
 
+    /** Those of a frozen model in it, whose activations may be BF16. */
+    default Mixed mixed() {
+        return new WidenedMixed(this);
+    }
+
     // Order of work
 
     /**

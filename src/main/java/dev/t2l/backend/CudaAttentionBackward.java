@@ -4,69 +4,51 @@ import dev.t2l.tensor.Tensor;
 import java.util.List;
 import java.util.stream.Stream;
 
-/**
- * Launches of {@code cuda/attentionbackward.cu}, on the tensor cores of {@code cuda/attentionbackwardtiles.cu}, and for heads too large for
- * either, of {@code cuda/attentionbackwardany.cu}.
- */
+/** Launches of {@code cuda/attentionbackward.cu}, and for heads too large for it, of {@code cuda/attentionbackwardany.cu}. */
 final class CudaAttentionBackward {
     private static final int THREADS = 256;
     /** Heads that share a key head, at most, in a tile. */
     private static final int GROUP = 32;
+    /** Query vectors, or keys, of a tile. */
+    private static final int TILE = 32;
     /** More than the bytes of shared memory that kernels have besides what a launch gives them. */
     private static final int STATIC_SHARED = 2048;
 
     /** Tensors of a call, in the order of the kernels' parameters. */
     record Tensors(Tensor q, Tensor k, Tensor v, Tensor out, Tensor dout, Tensor dq, Tensor dk, Tensor dv) {
-        /** Whether all begin at multiples of 16 bytes. */
-        boolean aligned() {
-            return Stream.of(q, k, v, out, dout, dq, dk, dv).allMatch(t -> t.address() % 16 == 0);
-        }
     }
 
-    /** Both kernels for head dimensions up to {@code dim}: tiles of so many query vectors, or keys. */
-    private record Size(CudaFunction queries, CudaFunction keys, int dim, int tile, int threads, int sharedBytes) {
-
-        /** f32: four matrices of 32 rows, and two of 32 x 32. */
-        static Size exact(CudaModule module, int dim) {
-            return new Size(module.function("attention_dq_" + dim), module.function("attention_dkv_" + dim), dim, 32, THREADS,
-                    4 * 32 * (4 * (dim + 4) + 2 * (32 + 4)));
+    /** Both kernels for head dimensions up to {@code dim}: four matrices of 32 rows, and two of 32 x 32. */
+    private record Size(CudaFunction queries, CudaFunction keys, int dim) {
+        static Size of(CudaModule module, int dim) {
+            return new Size(module.function("attention_dq_" + dim), module.function("attention_dkv_" + dim), dim);
         }
 
-        /** bf16: two matrices of 64 rows and two of 32. */
-        static Size half(CudaModule module, int dim) {
-            return new Size(module.function("attention_half_dq_" + dim), module.function("attention_half_dkv_" + dim), dim, 64, 128,
-                    (2 * 64 + 2 * 32) * (2 * dim + 16));
+        int sharedBytes() {
+            return 4 * TILE * (4 * (dim + 4) + 2 * (TILE + 4));
         }
     }
 
     private final CudaDevice device;
-    private final List<Size> exact;
-    private final List<Size> half;
+    private final List<Size> sizes; // smallest first
     private final CudaFunction anyQueries;
     private final CudaFunction anyKeys;
 
     CudaAttentionBackward(CudaDevice device) {
         this.device = device;
         CudaModule rows = device.module("attentionbackward");
-        exact = fitting(Size.exact(rows, 64), Size.exact(rows, 128), Size.exact(rows, 256));
-        CudaModule tiles = device.module("attentionbackwardtiles");
-        half = fitting(Size.half(tiles, 64), Size.half(tiles, 128));
+        sizes = Stream.of(64, 128, 256).map(dim -> Size.of(rows, dim)).filter(size -> size.sharedBytes() <= device.sharedPerBlock() - STATIC_SHARED).toList();
+        for (Size size : sizes) {
+            size.queries().maxShared(size.sharedBytes());
+            size.keys().maxShared(size.sharedBytes());
+        }
         CudaModule any = device.module("attentionbackwardany");
         anyQueries = any.function("attention_dq_any");
         anyKeys = any.function("attention_dkv_any");
     }
 
-    private List<Size> fitting(Size... sizes) {
-        List<Size> fitting = Stream.of(sizes).filter(size -> size.sharedBytes() <= device.sharedPerBlock() - STATIC_SHARED).toList();
-        for (Size size : fitting) {
-            size.queries().maxShared(size.sharedBytes());
-            size.keys().maxShared(size.sharedBytes());
-        }
-        return fitting;
-    }
-
     /** The smallest that takes such heads; null if none does. */
-    private static Size pick(List<Size> sizes, AttentionSpec spec) {
+    private Size pick(AttentionSpec spec) {
         for (Size size : sizes) {
             if (spec.headDim() <= size.dim() && spec.heads() / spec.kvHeads() <= GROUP) {
                 return size;
@@ -75,27 +57,20 @@ final class CudaAttentionBackward {
         return null;
     }
 
-    /**
-     * {@link Gradients#attentionBackward}.
-     *
-     * @param mayRound where {@code spec.half} lets it
-     */
-    void run(Tensors tensors, Gradients.AttentionRows rows, AttentionSpec spec, boolean mayRound) {
+    /** {@link Gradients#attentionBackward}. */
+    void run(Tensors tensors, Gradients.AttentionRows rows, AttentionSpec spec) {
         long n = tensors.q().rows();
         int d = spec.headDim();
-        Size size = mayRound && spec.half() && d % 16 == 0 && tensors.aligned() ? pick(half, spec) : null;
-        if (size == null) {
-            size = pick(exact, spec);
-        }
+        Size size = pick(spec);
         CudaScratch scratch = device.scratch();
         synchronized (scratch) {
             long sums = scratch.address(8 * n * spec.heads());
             if (size != null) {
-                int tileRows = size.tile() / (spec.heads() / spec.kvHeads());
+                int tileRows = TILE / (spec.heads() / spec.kvHeads());
                 pass(size.queries(), tensors, rows, spec, sums)
-                        .run(Math.toIntExact(CudaLinear.ceil(n, tileRows)), spec.kvHeads(), 1, size.threads(), size.sharedBytes());
+                        .run(Math.toIntExact(CudaLinear.ceil(n, tileRows)), spec.kvHeads(), 1, THREADS, size.sharedBytes());
                 pass(size.keys(), tensors, rows, spec, sums)
-                        .run(Math.toIntExact(CudaLinear.ceil(n, size.tile())), spec.kvHeads(), 1, size.threads(), size.sharedBytes());
+                        .run(Math.toIntExact(CudaLinear.ceil(n, TILE)), spec.kvHeads(), 1, THREADS, size.sharedBytes());
                 return;
             }
             if (8 * d > 48 << 10) {

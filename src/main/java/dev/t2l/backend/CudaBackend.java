@@ -432,6 +432,11 @@ public final class CudaBackend implements Backend {
         return new CudaGradients(kernels().gradients(), dense());
     }
 
+    @Override
+    public Mixed mixed() {
+        return new CudaMixed(this, kernels().mixed(), dense());
+    }
+
     // Sampling
 
     @Override

@@ -7,8 +7,8 @@ import java.util.Locale;
 
 /**
  * The products of {@link CudaBackend#prefilling()}, with what comes before and after them: those whose weight is bf16 go through
- * {@link CudaBlasLt}, their input rounded to bf16 once for all products that it has, sums and results in f32; between the two halves of a
- * gated MLP, results are bf16, too. What a result is added to (a residual, a bias, adapters) is there first, and the library
+ * {@link CudaBlasLt}, their input rounded to bf16 once for all products that it has unless it is, sums in f32 and results in what they are
+ * wanted in; between the two halves of a gated MLP, results are bf16, too. What a result is added to (a residual, a bias, adapters) is there first, and the library
  * accumulates onto it.
  *
  * <p>{@code -Dt2l.cuda.gemm=auto}, the default, is this; {@code own} stays with {@code cuda/lineartiles.cu}, without that rounding; {@code
@@ -60,6 +60,9 @@ final class CudaDense {
 
     /** Scratch of one operation: addresses in one piece. */
     private record Room(long workspace, long input, long low, long weights) {
+        Room reading(long bf16) {
+            return new Room(workspace, bf16, low, weights);
+        }
     }
 
     private final CudaDevice device;
@@ -105,14 +108,18 @@ final class CudaDense {
         return kernels;
     }
 
-    /** By the weight and where operands lie alone, never by the number of rows. */
+    /** By weights, types and where operands lie alone, never by the number of rows. */
     private boolean takes(Product p) {
         int type = KernelTypes.code(p.w().dtype());
         return (type == BF16 || quantised && type > BF16) && p.w().cols() % EACH == 0 && p.w().rows() % EACH == 0 && aligned(p.y())
                 && (type > BF16 || aligned(p.w())) && aligned(p.lora()) && kernels() != null;
     }
 
-    private boolean takes(List<Product> products) {
+    /** @param x read as it lies if it is BF16 */
+    private boolean takes(Tensor x, List<Product> products) {
+        if (x.dtype() == DType.BF16 && !aligned(x)) {
+            return false;
+        }
         for (int i = 0; i < products.size(); i++) {
             if (!takes(products.get(i))) {
                 return false;
@@ -137,23 +144,21 @@ final class CudaDense {
         return true;
     }
 
-    /** {@link Backend#products}. */
+    /** {@link Backend#products}, {@link Mixed#products}. */
     boolean products(Tensor x, List<Product> products) {
-        if (!takes(products)) {
+        if (!takes(x, products)) {
             return false;
         }
         CudaScratch scratch = device.scratch();
         synchronized (scratch) {
-            Room room = room(scratch, x.elements(), products);
-            round(room, x);
-            productsOf(room, x.rows(), products);
+            productsOf(reading(scratch, x, products), x.rows(), products);
         }
         return true;
     }
 
     /** {@link Backend#normedProducts}. */
     boolean normedProducts(Tensor x, Norm norm, List<Product> products) {
-        if (!takes(products)) {
+        if (!takes(x, products)) {
             return false;
         }
         CudaScratch scratch = device.scratch();
@@ -165,17 +170,15 @@ final class CudaDense {
         return true;
     }
 
-    /** {@link Backend#addProduct}. */
+    /** {@link Backend#addProduct}, {@link Mixed#addProduct}. */
     boolean addProduct(Tensor x, Tensor in, Product product) {
         Product onto = new Product(x, product.w(), product.bias(), product.lora());
-        if (!takes(onto)) {
+        if (!takes(in, List.of(onto))) {
             return false;
         }
         CudaScratch scratch = device.scratch();
         synchronized (scratch) {
-            Room room = room(scratch, in.elements(), List.of(onto));
-            round(room, in);
-            product(room, onto, DType.F32, in.rows(), true);
+            product(reading(scratch, in, List.of(onto)), onto, x.dtype(), in.rows(), true);
         }
         return true;
     }
@@ -186,7 +189,7 @@ final class CudaDense {
     boolean gatedMlp(Tensor x, Norm norm, Product gate, Product up, Product down, Activation f) {
         Product onto = new Product(x, down.w(), down.bias(), down.lora());
         List<Product> all = List.of(gate, up, onto);
-        if (!takes(all)) {
+        if (!takes(x, all)) {
             return false;
         }
         long n = x.rows();
@@ -199,7 +202,7 @@ final class CudaDense {
             product(room, up, DType.BF16, n, false);
             long gated = gate.y().address();
             kernels.gated.args().i64(gated).i64(gated).pointer(up.y()).i64(wide).i32(f.ordinal()).run(blocks(wide / EACH), 1, 1, THREADS, 0);
-            product(new Room(room.workspace(), gated, room.low(), room.weights()), onto, DType.F32, n, true);
+            product(room.reading(gated), onto, DType.F32, n, true);
         }
         return true;
     }
@@ -223,8 +226,14 @@ final class CudaDense {
         return (bytes + 255) / 256 * 256;
     }
 
-    private void round(Room room, Tensor x) {
+    /** Room, and x in bf16: as it lies, or rounded. */
+    private Room reading(CudaScratch scratch, Tensor x, List<Product> products) {
+        if (x.dtype() == DType.BF16) {
+            return room(scratch, 0, products).reading(x.address());
+        }
+        Room room = room(scratch, x.elements(), products);
         kernels.round.args().i64(room.input()).pointer(x).i64(x.elements()).run(blocks(x.elements() / EACH), 1, 1, THREADS, 0);
+        return room;
     }
 
     private void norm(Room room, Tensor x, Norm norm) {
@@ -244,18 +253,19 @@ final class CudaDense {
                 Product q = products.get(++i);
                 boolean onto = adds(p) || adds(q);
                 if (onto) {
-                    addend(room, p, DType.F32, false);
-                    addend(room, q, DType.F32, false);
+                    addend(room, p, p.y().dtype(), false);
+                    addend(room, q, q.y().dtype(), false);
                 }
                 boolean swapped = q.w().address() < p.w().address();
                 Product first = swapped ? q : p;
                 Product second = swapped ? p : q;
-                var size = new CudaBlasLt.Size(p.w().cols(), p.w().rows(), DType.F32, 2, false);
-                var at = new CudaBlasLt.Operands(first.y().address(), room.input(), first.w().address(), (second.y().address() - first.y().address()) / 4,
-                        (second.w().address() - first.w().address()) / 2);
+                DType type = p.y().dtype();
+                var size = new CudaBlasLt.Size(p.w().cols(), p.w().rows(), type, 2, false);
+                var at = new CudaBlasLt.Operands(first.y().address(), room.input(), first.w().address(),
+                        (second.y().address() - first.y().address()) / type.bytes(1), (second.w().address() - first.w().address()) / 2);
                 kernels.library.product(size, at, n, onto, room.workspace());
             } else {
-                product(room, p, DType.F32, n, false);
+                product(room, p, p.y().dtype(), n, false);
             }
         }
     }
@@ -264,11 +274,11 @@ final class CudaDense {
     private boolean pair(Product p, Product q) {
         long apart = q.w().address() - p.w().address();
         boolean sameOrder = apart > 0 == q.y().address() > p.y().address();
-        return p.w().dtype() == DType.BF16 && q.w().dtype() == DType.BF16 && p.w().rows() == q.w().rows()
+        return p.w().dtype() == DType.BF16 && q.w().dtype() == DType.BF16 && p.w().rows() == q.w().rows() && p.y().dtype() == q.y().dtype()
                 && p.w().rows() * CudaBlasLt.ROWS < TILE * device.multiprocessors() && sameOrder && Math.abs(apart) < FAR;
     }
 
-    /** @param type of what lies at y: F32 or BF16 */
+    /** @param type of what is to lie at y: F32 or BF16 */
     private void product(Room room, Product p, DType type, long n, boolean onto) {
         if (adds(p)) {
             addend(room, p, type, onto);
@@ -287,17 +297,16 @@ final class CudaDense {
         return room.weights();
     }
 
-    /** {@link Gradients#linearBackward}, dy rounded to bf16. */
+    /** {@link Gradients#linearBackward}, {@link Mixed#linearBackward}. */
     boolean backward(Tensor dx, Tensor dy, Tensor w, boolean add) {
-        Product p = new Product(dx, w, null, null);
-        if (!takes(p)) {
+        List<Product> product = List.of(new Product(dx, w, null, null));
+        if (!takes(dy, product)) {
             return false;
         }
         CudaScratch scratch = device.scratch();
         synchronized (scratch) {
-            Room room = room(scratch, dy.elements(), List.of(p));
-            round(room, dy);
-            kernels.library.product(new CudaBlasLt.Size(w.cols(), w.rows(), DType.F32, 1, true),
+            Room room = reading(scratch, dy, product);
+            kernels.library.product(new CudaBlasLt.Size(w.cols(), w.rows(), dx.dtype(), 1, true),
                     new CudaBlasLt.Operands(dx.address(), room.input(), weights(room, w), 0, 0), dy.rows(), add, room.workspace());
         }
         return true;

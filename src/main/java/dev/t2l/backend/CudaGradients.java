@@ -4,8 +4,8 @@ import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
 /**
- * The training kernels of {@code cuda/}. Of {@link CudaBackend#prefilling()}, products go back through bf16 weights in bf16, too, where
- * {@link CudaDense} takes the product itself, and so does attention ({@link AttentionSpec#half}); all else is f32.
+ * The training kernels of {@code cuda/} on f32 tensors. Of {@link CudaBackend#prefilling()}, products go back through bf16 weights in bf16, too,
+ * where {@link CudaDense} takes the product itself; all else is f32.
  */
 final class CudaGradients implements Gradients {
     private static final int THREADS = 256;
@@ -20,7 +20,7 @@ final class CudaGradients implements Gradients {
     static final class Kernels {
         private final CudaDevice device;
         private final CudaLinearBackward linear;
-        private final CudaLoraBackward lora;
+        private final CudaLoraSpans lora;
         private final CudaAttentionBackward attention;
         private final CudaFunction factor;
         private final CudaFunction gated;
@@ -43,7 +43,7 @@ final class CudaGradients implements Gradients {
         Kernels(CudaDevice device) {
             this.device = device;
             linear = new CudaLinearBackward(device);
-            lora = new CudaLoraBackward(device);
+            lora = new CudaLoraSpans(device);
             attention = new CudaAttentionBackward(device);
             factor = device.module("lorafactor").function("lora_factor_back");
             gated = device.module("activation").function("gated_backward");
@@ -64,6 +64,10 @@ final class CudaGradients implements Gradients {
             sumSquares = sums.function("sum_squares");
             finishSum = sums.function("finish_sum");
             adamW = device.module("adamw").function("adamw");
+        }
+
+        CudaLoraSpans lora() {
+            return lora;
         }
     }
 
@@ -92,7 +96,8 @@ final class CudaGradients implements Gradients {
 
     @Override
     public void loraBackward(Tensor dx, Tensor dy, Tensor x, LoraGradients lora) {
-        kernels.lora.run(dx, dy, x, lora);
+        fill(dx, 0);
+        kernels.lora.backward(dx, dy, x, new LoraSpans(null, lora, 0, 0));
     }
 
     @Override
@@ -181,7 +186,7 @@ final class CudaGradients implements Gradients {
     @Override
     public void attentionBackward(Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor q, Tensor k, Tensor v, AttentionRows rows,
             AttentionSpec spec) {
-        kernels.attention.run(new CudaAttentionBackward.Tensors(q, k, v, out, dout, dq, dk, dv), rows, spec, dense != null);
+        kernels.attention.run(new CudaAttentionBackward.Tensors(q, k, v, out, dout, dq, dk, dv), rows, spec);
     }
 
     // Losses

@@ -22,6 +22,7 @@ final class CudaKernels {
     final CudaBackend prefilling = new CudaBackend(this, CudaBackend.View.PREFILLING);
     volatile boolean closed;
     private CudaGradients.Kernels gradients;
+    private CudaMixed.Kernels mixed;
 
     /** Loaded when first wanted: who only infers needs none. */
     synchronized CudaGradients.Kernels gradients() {
@@ -29,5 +30,12 @@ final class CudaKernels {
             gradients = new CudaGradients.Kernels(device);
         }
         return gradients;
+    }
+
+    synchronized CudaMixed.Kernels mixed() {
+        if (mixed == null) {
+            mixed = new CudaMixed.Kernels(device, gradients().lora());
+        }
+        return mixed;
     }
 }

@@ -2,6 +2,7 @@ package dev.t2l.ops;
 
 import dev.t2l.backend.Activation;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Mixed;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
@@ -25,6 +26,14 @@ public final class Activate {
         backend.gated(out, gate, up, f);
     }
 
+    /** {@link #gated} in training: F32 or BF16. */
+    public static void gated(Mixed kernels, Tensor out, Tensor gate, Tensor up, Activation f) {
+        Check.activation("Activate", "out", out, gate.elements());
+        Check.activation("Activate", "gate", gate, out.elements());
+        Check.activation("Activate", "up", up, out.elements());
+        kernels.gated(out, gate, up, f);
+    }
+
     /** {@code dx = dy * f'(x)}; f32, same number of elements; dx may be dy. */
     public static void backward(Backend backend, Tensor dx, Tensor dy, Tensor x, Activation f) {
         Check.elements("Activate.backward", "dx", dx, DType.F32, x.elements());
@@ -34,16 +43,16 @@ public final class Activate {
     }
 
     /**
-     * Of {@link #gated}: {@code dgate = dy * up * f'(gate)}, {@code dup = dy * f(gate)}; f32, same number of elements; dgate may be gate,
-     * dup may be up.
+     * Of {@link #gated}: {@code dgate = dy * up * f'(gate)}, {@code dup = dy * f(gate)}; F32 or BF16, same number of elements; dgate may
+     * be gate, dup may be up.
      */
-    public static void gatedBackward(Backend backend, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up, Activation f) {
+    public static void gatedBackward(Mixed kernels, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up, Activation f) {
         String op = "Activate.gatedBackward";
-        Check.elements(op, "dgate", dgate, DType.F32, gate.elements());
-        Check.elements(op, "dup", dup, DType.F32, gate.elements());
-        Check.elements(op, "dy", dy, DType.F32, gate.elements());
-        Check.elements(op, "gate", gate, DType.F32, dy.elements());
-        Check.elements(op, "up", up, DType.F32, gate.elements());
-        backend.gradients().gatedBackward(dgate, dup, dy, gate, up, f);
+        Check.activation(op, "dgate", dgate, gate.elements());
+        Check.activation(op, "dup", dup, gate.elements());
+        Check.activation(op, "dy", dy, gate.elements());
+        Check.activation(op, "gate", gate, dy.elements());
+        Check.activation(op, "up", up, gate.elements());
+        kernels.gatedBackward(dgate, dup, dy, gate, up, f);
     }
 }

@@ -3,6 +3,7 @@ package dev.t2l.ops;
 import dev.t2l.backend.AttentionSpec;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gradients;
+import dev.t2l.backend.Mixed;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
@@ -35,14 +36,44 @@ public final class Attention {
     }
 
     /**
+     * {@link #forward} in training, where row i of q, k and v is the same token.
+     *
+     * @param out     F32 or BF16 [n, heads * headDim]; so is q
+     * @param logSums f32 [n, heads], for the backward; null if out is F32
+     * @param k       F32 or BF16 [n, kvHeads * headDim]; so is v
+     */
+    public static void forward(Mixed kernels, Tensor out, Tensor logSums, Tensor q, Tensor k, Tensor v, Tensor ranges, AttentionSpec spec) {
+        String op = "Attention";
+        long n = ranges.rows();
+        Check.matrix(op, "ranges", ranges, DType.I32, q.rows(), 2);
+        check(op, n, spec, out, logSums, q, k, v);
+        kernels.attention(out, logSums, q, k, v, ranges, spec);
+    }
+
+    private static void check(String op, long n, AttentionSpec spec, Tensor out, Tensor logSums, Tensor q, Tensor k, Tensor v) {
+        long width = (long) spec.heads() * spec.headDim();
+        long kvWidth = (long) spec.kvHeads() * spec.headDim();
+        Check.activation(op, "q", q, n, width);
+        Check.activation(op, "out", out, n, width);
+        Check.activation(op, "k", k, n, kvWidth);
+        Check.activation(op, "v", v, n, kvWidth);
+        if (logSums == null) {
+            Check.that(out.dtype() == DType.F32, op, "out without logSums must be F32", out);
+        } else {
+            Check.matrix(op, "logSums", logSums, DType.F32, n, spec.heads());
+        }
+    }
+
+    /**
      * With p the probabilities and {@code dp = dout v^T}: {@code ds = p * (dp - rowsum(dout * out))}, {@code dq = scale ds k},
      * {@code dk = scale ds^T q}, {@code dv = p^T dout} (Dao 2023, section 2.3). Row i of q, k and v is the same token; nothing of size n x n is stored.
      *
-     * @param dq   f32 [n, heads * headDim]; so are dout, out (of the forward) and q
-     * @param dk   f32 [n, kvHeads * headDim]; so are dv, k and v
-     * @param rows which rows see which: i32 [n, 2] both
+     * @param dq      F32 or BF16 [n, heads * headDim]; so are dout, out (of the forward) and q
+     * @param dk      F32 or BF16 [n, kvHeads * headDim]; so are dv, k and v
+     * @param logSums of the forward; null if out is F32
+     * @param rows    which rows see which: i32 [n, 2] both
      */
-    public static void backward(Backend backend, Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor q, Tensor k, Tensor v,
+    public static void backward(Mixed kernels, Tensor dq, Tensor dk, Tensor dv, Tensor dout, Tensor out, Tensor logSums, Tensor q, Tensor k, Tensor v,
             Gradients.AttentionRows rows, AttentionSpec spec) {
         String op = "Attention.backward";
         long n = rows.ranges().rows();
@@ -50,14 +81,11 @@ public final class Attention {
         long kvWidth = (long) spec.kvHeads() * spec.headDim();
         Check.matrix(op, "ranges", rows.ranges(), DType.I32, q.rows(), 2);
         Check.matrix(op, "seen", rows.seen(), DType.I32, q.rows(), 2);
-        Check.matrix(op, "q", q, DType.F32, n, width);
-        Check.matrix(op, "dq", dq, DType.F32, n, width);
-        Check.matrix(op, "out", out, DType.F32, n, width);
-        Check.matrix(op, "dout", dout, DType.F32, n, width);
-        Check.matrix(op, "k", k, DType.F32, n, kvWidth);
-        Check.matrix(op, "dk", dk, DType.F32, n, kvWidth);
-        Check.matrix(op, "v", v, DType.F32, n, kvWidth);
-        Check.matrix(op, "dv", dv, DType.F32, n, kvWidth);
-        backend.gradients().attentionBackward(dq, dk, dv, dout, out, q, k, v, rows, spec);
+        check(op, n, spec, out, logSums, q, k, v);
+        Check.activation(op, "dq", dq, n, width);
+        Check.activation(op, "dout", dout, n, width);
+        Check.activation(op, "dk", dk, n, kvWidth);
+        Check.activation(op, "dv", dv, n, kvWidth);
+        kernels.attentionBackward(dq, dk, dv, dout, out, logSums, q, k, v, rows, spec);
     }
 }

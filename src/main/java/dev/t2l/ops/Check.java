@@ -15,6 +15,24 @@ final class Check {
         }
     }
 
+    /** {@code t} is an activation of training, F32 or BF16, and has {@code rows} rows of {@code cols}. */
+    static void activation(String op, String name, Tensor t, long rows, long cols) {
+        if (!mixed(t) || t.cols() != cols || t.rows() != rows) {
+            throw new IllegalArgumentException(op + ": " + name + " must be F32 or BF16[" + rows + ", " + cols + "], is " + t);
+        }
+    }
+
+    /** {@code t} is an activation of training, F32 or BF16, and holds {@code n} elements. */
+    static void activation(String op, String name, Tensor t, long n) {
+        if (!mixed(t) || t.elements() != n) {
+            throw new IllegalArgumentException(op + ": " + name + " must hold " + n + " F32 or BF16 elements, is " + t);
+        }
+    }
+
+    private static boolean mixed(Tensor t) {
+        return t.dtype() == DType.F32 || t.dtype() == DType.BF16;
+    }
+
     /** {@code t} is of {@code dtype} and has {@code n} elements. */
     static void elements(String op, String name, Tensor t, DType dtype, long n) {
         if (t.dtype() != dtype || t.elements() != n) {

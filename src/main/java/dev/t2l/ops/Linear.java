@@ -1,6 +1,7 @@
 package dev.t2l.ops;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Mixed;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
@@ -30,6 +31,14 @@ public final class Linear {
         }
     }
 
+    static void checkMixed(String op, Tensor y, Tensor x, Tensor w, Tensor bias) {
+        Check.activation(op, "x", x, x.rows(), w.cols());
+        Check.activation(op, "y", y, x.rows(), w.rows());
+        if (bias != null) {
+            Check.weight(op, "bias", bias, w.rows());
+        }
+    }
+
     /**
      * Through a frozen weight: {@code dx = dy w}, or added to dx.
      *
@@ -40,6 +49,12 @@ public final class Linear {
     public static void backward(Backend backend, Tensor dx, Tensor dy, Tensor w, boolean add) {
         check("Linear.backward", dy, dx, w, null);
         backend.gradients().linearBackward(dx, dy, w, add);
+    }
+
+    /** The same; dx and dy F32 or BF16. */
+    public static void backward(Mixed kernels, Tensor dx, Tensor dy, Tensor w, boolean add) {
+        checkMixed("Linear.backward", dy, dx, w, null);
+        kernels.linearBackward(dx, dy, w, add);
     }
 
     /**

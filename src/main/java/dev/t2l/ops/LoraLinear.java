@@ -3,6 +3,8 @@ package dev.t2l.ops;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.LoraGradients;
 import dev.t2l.backend.LoraRows;
+import dev.t2l.backend.LoraSpans;
+import dev.t2l.backend.Mixed;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
@@ -44,6 +46,26 @@ public final class LoraLinear {
         backend.lora(y, x, rows);
     }
 
+    /**
+     * The same in training, with a span of rows an adapter: {@code y += scale_k * (dropout(x) @ A_k^T) @ B_k^T} for the rows of span k.
+     *
+     * @param y F32 or BF16 [n, out]
+     * @param x F32 or BF16 [n, in]
+     */
+    public static void add(Mixed kernels, Tensor y, Tensor x, LoraSpans spans) {
+        Check.activation("LoraLinear.add", "x", x, y.rows(), x.cols());
+        Check.activation("LoraLinear.add", "y", y, x.rows(), y.cols());
+        check("LoraLinear.add", y, x, spans.rows());
+        requireProbability(spans);
+        kernels.lora(y, x, spans);
+    }
+
+    private static void requireProbability(LoraSpans spans) {
+        if (!(spans.dropout() >= 0 && spans.dropout() < 1)) {
+            throw new IllegalArgumentException("LoraLinear: the probability of dropout must be at least 0 and below 1, is " + spans.dropout());
+        }
+    }
+
     static void check(String op, Tensor y, Tensor x, Tensor w, Tensor bias, LoraRows rows) {
         Linear.check(op, y, x, w, bias);
         if (rows != null) {
@@ -65,19 +87,28 @@ public final class LoraLinear {
     }
 
     /**
-     * Of the adapters' term alone, which may have an input of its own (dropout); the weight's is {@link Linear#backward}. For the rows of
-     * span k, with {@code t = scale_k * dy @ B_k}: {@code dx = t @ A_k}, {@code dA_k += t^T @ x}, {@code dB_k += scale_k * dy^T @ (x @ A_k^T)}.
+     * Of the adapters' term alone; the weight's is {@link Linear#backward}. All added: for the rows of span k, with
+     * {@code t = scale_k * dy @ B_k} and {@code x' = dropout(x)}: {@code dx += dropout(t @ A_k)}, {@code dA_k += t^T @ x'},
+     * {@code dB_k += scale_k * dy^T @ (x' @ A_k^T)}.
      *
-     * @param dx   f32 [n, in]; rows in no span become 0
-     * @param dy   f32 [n, out]
-     * @param x    f32 [n, in], the adapters' input
-     * @param lora one adapter a span, each with gradients of its own
+     * @param dx    F32 or BF16 [n, in], or null if it is not wanted
+     * @param dy    F32 or BF16 [n, out]
+     * @param x     F32 or BF16 [n, in]
+     * @param spans one adapter a span, each with gradients of its own
      */
-    public static void backward(Backend backend, Tensor dx, Tensor dy, Tensor x, LoraGradients lora) {
+    public static void backward(Mixed kernels, Tensor dx, Tensor dy, Tensor x, LoraSpans spans) {
         String op = "LoraLinear.backward";
-        Check.matrix(op, "x", x, DType.F32, dy.rows(), x.cols());
-        Check.matrix(op, "dy", dy, DType.F32, x.rows(), dy.cols());
-        Check.matrix(op, "dx", dx, DType.F32, x.rows(), x.cols());
+        Check.activation(op, "x", x, dy.rows(), x.cols());
+        Check.activation(op, "dy", dy, x.rows(), dy.cols());
+        if (dx != null) {
+            Check.activation(op, "dx", dx, x.rows(), x.cols());
+        }
+        requireProbability(spans);
+        check(op, dy, x, spans.gradients());
+        kernels.loraBackward(dx, dy, x, spans);
+    }
+
+    private static void check(String op, Tensor dy, Tensor x, LoraGradients lora) {
         int spans = lora.factors().size();
         Check.matrix(op, "spans", lora.spans(), DType.I32, spans, 2);
         Check.elements(op, "table", lora.table(), DType.U8, 2L * spans * LoraRows.ENTRY_BYTES);
@@ -90,6 +121,5 @@ public final class LoraLinear {
             Check.matrix(op, "dA", gradient.a(), DType.F32, f.rank(), x.cols());
             Check.matrix(op, "dB", gradient.b(), DType.F32, dy.cols(), f.rank());
         }
-        backend.gradients().loraBackward(dx, dy, x, lora);
     }
 }

@@ -2,6 +2,7 @@ package dev.t2l.ops;
 
 import dev.t2l.backend.Activation;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Mixed;
 import dev.t2l.backend.Norm;
 import dev.t2l.backend.Product;
 import dev.t2l.tensor.DType;
@@ -21,6 +22,14 @@ public final class Products {
         check("Products", x, products);
         Route.forward(backend, x, products);
         backend.products(x, products);
+    }
+
+    /** Several products of one input in training, without adapters: x F32 or BF16 [n, in], each y F32 or BF16. */
+    public static void forward(Mixed kernels, Tensor x, List<Product> products) {
+        for (Product p : products) {
+            Linear.checkMixed("Products", p.y(), x, p.w(), p.bias());
+        }
+        kernels.products(x, products);
     }
 
     /**
@@ -85,6 +94,13 @@ public final class Products {
         Route.forward(backend, in, product.lora());
         Check.matrix("Products.add", "x", x, DType.F32, product.y().rows(), product.y().cols());
         backend.addProduct(x, in, product);
+    }
+
+    /** {@link #add} in training, without adapters; x and in F32 or BF16, product.y f32 scratch. */
+    public static void add(Mixed kernels, Tensor x, Tensor in, Product product) {
+        Linear.checkMixed("Products.add", x, in, product.w(), product.bias());
+        Check.matrix("Products.add", "scratch", product.y(), DType.F32, x.rows(), x.cols());
+        kernels.addProduct(x, in, product);
     }
 
     /** {@code y = f(x w^T + bias)}, plus {@code residual} (f32 [n, out]) unless that is null. */

@@ -1,6 +1,7 @@
 package dev.t2l.ops;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Mixed;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 
@@ -32,9 +33,20 @@ public final class Rope {
      */
     public static void forward(Backend backend, Tensor x, Tensor angles, boolean interleaved) {
         Check.matrix("Rope", "x", x, DType.F32, angles.rows(), x.cols());
+        check(x, angles);
+        backend.rope(x, angles, interleaved);
+    }
+
+    /** {@link #forward} in training; x F32 or BF16. */
+    public static void forward(Mixed kernels, Tensor x, Tensor angles, boolean interleaved) {
+        Check.activation("Rope", "x", x, angles.rows(), x.cols());
+        check(x, angles);
+        kernels.rope(x, angles, interleaved);
+    }
+
+    private static void check(Tensor x, Tensor angles) {
         Check.matrix("Rope", "angles", angles, DType.F32, x.rows(), angles.cols());
         Check.that(x.cols() % angles.cols() == 0, "Rope", "x must be whole heads as wide as the angles", x);
-        backend.rope(x, angles, interleaved);
     }
 
     /**
@@ -65,5 +77,10 @@ public final class Rope {
      */
     public static void backward(Backend backend, Tensor dx, Tensor back, boolean interleaved) {
         forward(backend, dx, back, interleaved);
+    }
+
+    /** The same; dx F32 or BF16. */
+    public static void backward(Mixed kernels, Tensor dx, Tensor back, boolean interleaved) {
+        forward(kernels, dx, back, interleaved);
     }
 }

@@ -3,7 +3,6 @@ package dev.t2l.train;
 import dev.t2l.backend.Backend;
 import dev.t2l.model.DecoderConfig;
 import dev.t2l.model.DecoderWeights;
-import dev.t2l.ops.Convert;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Projection;
 import dev.t2l.tensor.Tensor;
@@ -18,11 +17,11 @@ import java.util.Set;
 /**
  * The memory of {@link FrozenPass}, one allocation: inputs, what the forward keeps for the backward, gradients, scratch.
  *
- * <p>Kept in F32, the forward computes straight into what is kept. Kept in BF16, every layer computes into the same f32 tensors, whose
- * rounded copies are kept; then the residual stream is one tensor that the branches are added to in place.
+ * <p>All is of the type in which it is kept, but the residual stream and gradients of it, which are f32. Kept in F32, the stream of every
+ * layer is what is kept; kept in BF16, it is one tensor that the branches are added to in place, and rounded copies of it are kept.
  */
 final class FrozenActivations implements AutoCloseable {
-    private static final long LOGIT_BYTES = 256L << 20;
+    private static final long LOGIT_BYTES = 128L << 20;
 
     /** What a layer keeps; {@code RAW_} before the norm of query and key heads, {@code _BRANCH} before the norm of a branch's output. */
     enum Kept { INPUT, RAW_Q, RAW_K, Q, K, V, ATTENDED, ATTENTION_BRANCH, MID, GATE, UP, MLP_BRANCH }
@@ -49,16 +48,13 @@ final class FrozenActivations implements AutoCloseable {
         }
     }
 
-    private final Backend backend;
     private final Room room;
     private final Weights memory;
     private final boolean rounded;
     private final Map<Kept, Tensor[]> kept = new EnumMap<>(Kept.class); // by layer
-    private final Map<Kept, Tensor> current = new EnumMap<>(Kept.class); // f32, where what is kept is not
     private int n;
 
     FrozenActivations(Backend backend, DecoderConfig config, DecoderWeights weights, Room room, DType type) {
-        this.backend = backend;
         this.room = room;
         rounded = type != DType.F32;
         memory = table(config, weights, room, type).carve(backend::allocate);
@@ -68,10 +64,6 @@ final class FrozenActivations implements AutoCloseable {
                 layers[l] = memory.get(name(l, what));
             }
             kept.put(what, layers);
-            if (rounded) {
-                boolean stream = what == Kept.INPUT || what == Kept.MID;
-                current.put(what, memory.get(stream ? "x" : what.name().toLowerCase(Locale.ROOT)));
-            }
         }
     }
 
@@ -91,19 +83,15 @@ final class FrozenActivations implements AutoCloseable {
                 table.add(name(l, what), type, n, width(c, what));
             }
         }
-        if (type != DType.F32) {
-            for (Kept what : kinds(weights)) {
-                if (what != Kept.INPUT && what != Kept.MID) {
-                    table.add(what.name().toLowerCase(Locale.ROOT), DType.F32, n, width(c, what));
-                }
-            }
+        table.add("x", DType.F32, n, c.hidden()).add("dx", DType.F32, n, c.hidden()).add("dh", DType.F32, n, c.hidden())
+                .add("h", type, n, c.hidden()).add("act", type, n, c.intermediate()).add("dattended", type, n, c.queryWidth())
+                .add("dq", type, n, c.queryWidth()).add("dk", type, n, c.keyWidth()).add("dv", type, n, c.keyWidth());
+        if (room.projections().contains(Projection.DOWN)) {
+            table.add("downIn", type, n, c.intermediate());
         }
-        table.add("x", DType.F32, n, c.hidden()).add("h", DType.F32, n, c.hidden()).add("act", DType.F32, n, c.intermediate())
-                .add("dx", DType.F32, n, c.hidden()).add("dh", DType.F32, n, c.hidden())
-                .add("dq", DType.F32, n, c.queryWidth()).add("dk", DType.F32, n, c.keyWidth()).add("dv", DType.F32, n, c.keyWidth())
-                .add("dattended", DType.F32, n, c.queryWidth());
-        long widest = room.projections().stream().mapToInt(c::in).max().orElse(0);
-        table.add("adapterIn", DType.F32, n, widest).add("dadapterIn", DType.F32, n, widest);
+        if (type != DType.F32) {
+            table.add("logSums", DType.F32, c.layers(), n, c.attention().spec().heads()).add("dx.copy", type, n, c.hidden());
+        }
         long chunk = Math.clamp(LOGIT_BYTES / (4L * c.vocabulary()), 1, Math.max(1, room.predicted()));
         table.add("chunk.x", DType.F32, chunk, c.hidden()).add("chunk.hidden", DType.F32, chunk, c.hidden()).add("chunk.dx", DType.F32, chunk, c.hidden())
                 .add("chunk.logits", DType.F32, chunk, c.vocabulary());
@@ -157,41 +145,39 @@ final class FrozenActivations implements AutoCloseable {
         return memory.get(name);
     }
 
-    /** Scratch {@code name} as f32 [n, width]. */
-    Tensor wide(String name, long width) {
-        return memory.get(name).prefix(n, width);
-    }
-
-    /** Whether {@link Kept#INPUT} and {@link Kept#MID} of all layers, and {@link #stream}, are the same memory in the forward. */
+    /** Whether {@link #stream} and {@link #streamWithin} are the same memory for all layers. */
     boolean streamsInPlace() {
         return rounded;
     }
 
     /** The residual stream before layer l, or behind the last one: f32 [n, H]. */
     Tensor stream(int l) {
-        return l < kept.get(Kept.INPUT).length ? at(l, Kept.INPUT) : get("x");
+        return rounded || l == kept.get(Kept.INPUT).length ? get("x") : kept(l, Kept.INPUT);
     }
 
-    /** Where the forward of layer l computes it: f32 [n, its width]. */
-    Tensor at(int l, Kept what) {
-        return (rounded ? current.get(what) : kept.get(what)[l]).slice(0, n);
+    /** The residual stream between attention and MLP of layer l: f32 [n, H]. */
+    Tensor streamWithin(int l) {
+        return rounded ? get("x") : kept(l, Kept.MID);
     }
 
-    /** Keeps what was computed, before the next layer overwrites it. */
-    void keep(int l, Kept... all) {
-        if (rounded) {
-            for (Kept what : all) {
-                Convert.forward(backend, kept.get(what)[l].slice(0, n), at(l, what));
-            }
-        }
+    /** What layer l keeps, which its backward may overwrite: [n, its width]. */
+    Tensor kept(int l, Kept what) {
+        return kept.get(what)[l].slice(0, n);
     }
 
-    /** For the backward of layer l, which may overwrite it: f32 [n, its width]. */
-    Tensor recall(int l, Kept what) {
-        if (rounded) {
-            Convert.forward(backend, at(l, what), kept.get(what)[l].slice(0, n));
-        }
-        return at(l, what);
+    /** Where a copy of the stream is to be kept; null if the stream itself is. */
+    Tensor copy(int l, Kept stream) {
+        return rounded ? kept(l, stream) : null;
+    }
+
+    /** Logarithms of the softmax's sums in layer l: f32 [n, heads], or null where attention is in f32. */
+    Tensor logSums(int l) {
+        return rounded ? memory.get("logSums").get(l).slice(0, n) : null;
+    }
+
+    /** Of the residual stream's gradient, for products: [n, H]; null if they read the gradient itself. */
+    Tensor gradientCopy() {
+        return rounded ? get("dx.copy") : null;
     }
 
     @Override

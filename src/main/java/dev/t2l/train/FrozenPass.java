@@ -3,6 +3,8 @@ package dev.t2l.train;
 import dev.t2l.backend.AttentionSpec;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Gradients;
+import dev.t2l.backend.LoraSpans;
+import dev.t2l.backend.Mixed;
 import dev.t2l.backend.Norm;
 import dev.t2l.backend.Product;
 import dev.t2l.model.Affine;
@@ -14,7 +16,6 @@ import dev.t2l.ops.AddNoise;
 import dev.t2l.ops.Attention;
 import dev.t2l.ops.Convert;
 import dev.t2l.ops.CrossEntropy;
-import dev.t2l.ops.Dropout;
 import dev.t2l.ops.Embedding;
 import dev.t2l.ops.Fill;
 import dev.t2l.ops.Linear;
@@ -31,16 +32,18 @@ import java.util.Arrays;
 
 /**
  * One batch's way through a frozen decoder: {@link #forward} reads as {@link dev.t2l.model.Decoder#forward}, {@link #loss} turns around,
- * {@link #backward} reads as the forward upwards. Only adapters have gradients; what the backward needs and cannot cheaply compute again is kept.
+ * {@link #backward} reads as the forward upwards. Only adapters have gradients; what the backward needs and cannot cheaply compute again is
+ * computed straight into where it is kept. Activations have the type in which they are kept, the residual stream and its gradient are f32.
  *
  * <p>Shapes: n rows, m of them predict; H hidden, I intermediate, V vocabulary.
  */
 final class FrozenPass {
-    /** A projection's result, f32 [n, out]. */
+    /** A projection's result, [n, out]. */
     private record Out(Projection projection, Tensor y) {
     }
 
     private final Backend backend;
+    private final Mixed kernels;
     private final DecoderConfig config;
     private final DecoderWeights weights;
     private final FrozenActivations space;
@@ -52,6 +55,7 @@ final class FrozenPass {
     FrozenPass(Backend backend, DecoderConfig config, DecoderWeights weights, FrozenActivations space, TrainingBatch batch, SampleAdapters adapters,
             Regularisation noise) {
         this.backend = backend;
+        this.kernels = backend.mixed();
         this.config = config;
         this.weights = weights;
         this.space = space;
@@ -103,38 +107,35 @@ final class FrozenPass {
         Rope.angles(backend, space.get("angles"), space.get("positions"), weights.invFreq(), config.rope().factor()); // (n, headDim)
         for (int l = 0; l < config.layers(); l++) {
             DecoderWeights.Layer w = weights.layers().get(l);
-            Tensor x = space.stream(l);
-            space.keep(l, Kept.INPUT);
-
-            normed(h, x, w.attentionNorm());
+            Tensor x = space.stream(l);                                                                               // (n, H)
+            normed(h, space.copy(l, Kept.INPUT), x, w.attentionNorm());
             boolean headNorms = w.queryNorm() != null;
-            Tensor q = space.at(l, Kept.Q);                                                                           // (n, heads * headDim)
-            Tensor k = space.at(l, Kept.K);                                                                           // (n, kvHeads * headDim)
-            Tensor v = space.at(l, Kept.V);
-            Tensor rawQ = headNorms ? space.at(l, Kept.RAW_Q) : q;
-            Tensor rawK = headNorms ? space.at(l, Kept.RAW_K) : k;
+            Tensor q = space.kept(l, Kept.Q);                                                                         // (n, heads * headDim)
+            Tensor k = space.kept(l, Kept.K);                                                                         // (n, kvHeads * headDim)
+            Tensor v = space.kept(l, Kept.V);
+            Tensor rawQ = headNorms ? space.kept(l, Kept.RAW_Q) : q;
+            Tensor rawK = headNorms ? space.kept(l, Kept.RAW_K) : k;
             project(l, h, new Out(Projection.Q, rawQ), new Out(Projection.K, rawK), new Out(Projection.V, v));
             if (headNorms) {
-                space.keep(l, Kept.RAW_Q, Kept.RAW_K);
-                normed(heads(q), heads(rawQ), w.queryNorm());
-                normed(heads(k), heads(rawK), w.keyNorm());
+                normed(heads(q), null, heads(rawQ), w.queryNorm());
+                normed(heads(k), null, heads(rawK), w.keyNorm());
             }
-            Rope.forward(backend, q, space.get("angles"), config.rope().interleaved());
-            Rope.forward(backend, k, space.get("angles"), config.rope().interleaved());
-            Tensor attended = space.at(l, Kept.ATTENDED);
-            Attention.forward(backend, attended, q, k, v, space.get("ranges"), attention(l));
-            space.keep(l, Kept.Q, Kept.K, Kept.V, Kept.ATTENDED);
-            Tensor mid = space.at(l, Kept.MID);
-            addBranch(l, mid, x, attended, Projection.O, w.attentionPostNorm());
-            space.keep(l, Kept.MID);
+            Rope.forward(kernels, q, space.get("angles"), config.rope().interleaved());
+            Rope.forward(kernels, k, space.get("angles"), config.rope().interleaved());
+            Tensor attended = space.kept(l, Kept.ATTENDED);
+            Attention.forward(kernels, attended, space.logSums(l), q, k, v, space.get("ranges"), attention(l));
+            Tensor mid = space.streamWithin(l);
+            carry(mid, x);
+            addBranch(l, mid, attended, Projection.O, w.attentionPostNorm());
 
-            normed(h, mid, w.mlpNorm());
-            Tensor gate = space.at(l, Kept.GATE);                                                                     // (n, I)
-            Tensor up = space.at(l, Kept.UP);
+            normed(h, space.copy(l, Kept.MID), mid, w.mlpNorm());
+            Tensor gate = space.kept(l, Kept.GATE);                                                                   // (n, I)
+            Tensor up = space.kept(l, Kept.UP);
             project(l, h, new Out(Projection.GATE, gate), new Out(Projection.UP, up));
-            space.keep(l, Kept.GATE, Kept.UP);
-            Activate.gated(backend, space.get("act"), gate, up, config.activation());
-            addBranch(l, space.stream(l + 1), mid, space.get("act"), Projection.DOWN, w.mlpPostNorm());
+            Activate.gated(kernels, space.get("act"), gate, up, config.activation());
+            Tensor next = space.stream(l + 1);
+            carry(next, mid);
+            addBranch(l, next, space.get("act"), Projection.DOWN, w.mlpPostNorm());
         }
     }
 
@@ -147,48 +148,48 @@ final class FrozenPass {
         }
     }
 
-    /** {@code out = x + product of in}, the product normed first if this architecture has a norm there; out may be x. */
-    private void addBranch(int l, Tensor out, Tensor x, Tensor in, Projection projection, Tensor postNorm) {
-        Tensor h = space.get("h");
-        boolean inPlace = space.streamsInPlace();
-        if (inPlace && postNorm == null) {
-            Products.add(backend, out, in, product(l, new Out(projection, h)));
-            addDropped(l, in, new Out(projection, out));
+    /** The residual stream goes on in other memory, if all of it is kept as it is. */
+    private void carry(Tensor to, Tensor from) {
+        if (!space.streamsInPlace()) {
+            backend.copy(to, from);
+        }
+    }
+
+    /** {@code x += product of in}, the product normed first if this architecture has a norm there. */
+    private void addBranch(int l, Tensor x, Tensor in, Projection projection, Tensor postNorm) {
+        Tensor y = space.get("dh"); // no gradient yet
+        if (postNorm == null) {
+            Products.add(kernels, x, in, product(l, new Out(projection, y)));
+            addAdapters(l, in, new Out(projection, x));
             return;
         }
-        Tensor y = inPlace ? h : out;
-        if (postNorm == null) {
-            project(l, in, new Out(projection, y));
-        } else {
-            Kept kept = projection == Projection.O ? Kept.ATTENTION_BRANCH : Kept.MLP_BRANCH;
-            Tensor branch = space.at(l, kept);
-            project(l, in, new Out(projection, branch));
-            space.keep(l, kept);
-            normed(y, branch, postNorm);
-        }
-        Add.forward(backend, out, inPlace ? h : x, 1);
+        Tensor branch = space.kept(l, projection == Projection.O ? Kept.ATTENTION_BRANCH : Kept.MLP_BRANCH);
+        project(l, in, new Out(projection, branch));
+        normed(y, null, branch, postNorm);
+        Add.forward(backend, x, y, 1);
     }
 
     /** Adapted products of one input. */
     private void project(int l, Tensor in, Out... outs) {
-        Products.forward(backend, in, Arrays.stream(outs).map(out -> product(l, out)).toList());
+        Products.forward(kernels, in, Arrays.stream(outs).map(out -> product(l, out)).toList());
         for (Out out : outs) {
-            addDropped(l, in, out);
+            addAdapters(l, in, out);
         }
     }
 
-    /** Without the adapters under dropout, when every one has an input of its own. */
     private Product product(int l, Out out) {
         Affine dense = weights.layers().get(l).at(out.projection());
-        boolean plain = noise.loraDropout() > 0 || !acts(l, out.projection());
-        return new Product(out.y(), dense.weight(), dense.bias(), plain ? null : adapters.rows(l, out.projection(), assignment));
+        return new Product(out.y(), dense.weight(), dense.bias(), null);
     }
 
-    /** The adapters under dropout, added. */
-    private void addDropped(int l, Tensor in, Out out) {
-        if (noise.loraDropout() > 0 && acts(l, out.projection())) {
-            LoraLinear.add(backend, out.y(), dropped(l, out.projection(), in), adapters.rows(l, out.projection(), assignment));
+    private void addAdapters(int l, Tensor in, Out out) {
+        if (acts(l, out.projection())) {
+            LoraLinear.add(kernels, out.y(), in, spans(l, out.projection()));
         }
+    }
+
+    private LoraSpans spans(int l, Projection projection) {
+        return adapters.spans(l, projection, assignment, noise);
     }
 
     private AttentionSpec attention(int l) {
@@ -199,18 +200,8 @@ final class FrozenPass {
         return adapters != null && adapters.act(l, projection);
     }
 
-    /** An adapter's input. */
-    private Tensor dropped(int l, Projection projection, Tensor in) {
-        if (noise.loraDropout() == 0) {
-            return in;
-        }
-        Tensor out = space.wide("adapterIn", in.cols());
-        Dropout.forward(backend, out, in, noise.loraDropout(), noise.dropoutSeed(l, projection));
-        return out;
-    }
-
-    private void normed(Tensor out, Tensor x, Tensor weight) {
-        RmsNorm.forward(backend, out, x, weight, config.norm().eps(), config.norm().weightOffset());
+    private void normed(Tensor out, Tensor copy, Tensor x, Tensor weight) {
+        RmsNorm.forward(kernels, out, copy, x, norm(weight));
     }
 
     private Norm norm(Tensor weight) {
@@ -244,7 +235,7 @@ final class FrozenPass {
             Tensor hidden = space.whole("chunk.hidden").slice(0, to - from);
             Tensor logits = space.whole("chunk.logits").slice(0, to - from);
             Embedding.forward(backend, rows, x, index, 1);
-            normed(hidden, rows, weights.finalNorm());
+            normed(hidden, null, rows, weights.finalNorm());
             Linear.forward(backend, logits, hidden, weights.output(), null);                                          // (chunk, V)
             if (config.logitSoftcap() != 0) {
                 Softcap.forward(backend, logits, config.logitSoftcap());
@@ -272,58 +263,60 @@ final class FrozenPass {
         var seeing = new Gradients.AttentionRows(space.get("ranges"), space.get("seen"));
         Tensor back = space.get("back");
         Rope.angles(backend, back, space.get("negatedPositions"), weights.invFreq(), config.rope().factor());
+        if (space.gradientCopy() != null) {
+            Convert.forward(backend, space.gradientCopy(), space.get("dx"));
+        }
         int lowest = adapters.lowestLayer();
         for (int l = config.layers() - 1; l >= lowest; l--) {
             DecoderWeights.Layer w = weights.layers().get(l);
-            Tensor dx = space.get("dx");
-            mlpBackward(l, w, dx);
+            mlpBackward(l, w);
 
             Tensor dattended = space.get("dattended");
-            Tensor attended = space.recall(l, Kept.ATTENDED);
-            branchBackward(l, dattended, dx, Kept.ATTENTION_BRANCH, w.attentionPostNorm(), Projection.O, attended);
-            Tensor q = space.recall(l, Kept.Q);
-            Tensor k = space.recall(l, Kept.K);
+            Tensor attended = space.kept(l, Kept.ATTENDED);
+            branchBackward(l, dattended, Kept.ATTENTION_BRANCH, w.attentionPostNorm(), Projection.O, attended);
+            Tensor q = space.kept(l, Kept.Q);
+            Tensor k = space.kept(l, Kept.K);
             Tensor dq = space.get("dq");
             Tensor dk = space.get("dk");
             Tensor dv = space.get("dv");
-            Attention.backward(backend, dq, dk, dv, dattended, attended, q, k, space.recall(l, Kept.V), seeing, attention(l));
-            Rope.backward(backend, dq, back, config.rope().interleaved());
-            Rope.backward(backend, dk, back, config.rope().interleaved());
+            Attention.backward(kernels, dq, dk, dv, dattended, attended, space.logSums(l), q, k, space.kept(l, Kept.V), seeing, attention(l));
+            Rope.backward(kernels, dq, back, config.rope().interleaved());
+            Rope.backward(kernels, dk, back, config.rope().interleaved());
             if (w.queryNorm() != null) {
-                RmsNorm.backward(backend, heads(q), heads(dq), heads(space.recall(l, Kept.RAW_Q)), norm(w.queryNorm()), false);
-                RmsNorm.backward(backend, heads(k), heads(dk), heads(space.recall(l, Kept.RAW_K)), norm(w.keyNorm()), false);
+                RmsNorm.backward(kernels, heads(q), null, heads(dq), heads(space.kept(l, Kept.RAW_Q)), norm(w.queryNorm()), false);
+                RmsNorm.backward(kernels, heads(k), null, heads(dk), heads(space.kept(l, Kept.RAW_K)), norm(w.keyNorm()), false);
                 dq = q;
                 dk = k;
             }
-            projectBackward(l, dx, Kept.INPUT, w.attentionNorm(), l > lowest, new Out(Projection.Q, dq), new Out(Projection.K, dk), new Out(Projection.V, dv));
+            projectBackward(l, Kept.INPUT, w.attentionNorm(), l > lowest, new Out(Projection.Q, dq), new Out(Projection.K, dk), new Out(Projection.V, dv));
         }
     }
 
     /** {@code dx += } what comes through the gated MLP. */
-    private void mlpBackward(int l, DecoderWeights.Layer w, Tensor dx) {
-        Tensor gate = space.recall(l, Kept.GATE);
-        Tensor up = space.recall(l, Kept.UP);
+    private void mlpBackward(int l, DecoderWeights.Layer w) {
+        Tensor gate = space.kept(l, Kept.GATE);
+        Tensor up = space.kept(l, Kept.UP);
         Tensor in = null;
         if (acts(l, Projection.DOWN)) {
-            in = space.wide("adapterIn", config.intermediate());
-            Activate.gated(backend, in, gate, up, config.activation());
+            in = space.get("downIn");
+            Activate.gated(kernels, in, gate, up, config.activation());
         }
         Tensor dact = space.get("act");
-        branchBackward(l, dact, dx, Kept.MLP_BRANCH, w.mlpPostNorm(), Projection.DOWN, in);
-        Activate.gatedBackward(backend, gate, up, dact, gate, up, config.activation());
-        projectBackward(l, dx, Kept.MID, w.mlpNorm(), true, new Out(Projection.GATE, gate), new Out(Projection.UP, up));
+        branchBackward(l, dact, Kept.MLP_BRANCH, w.mlpPostNorm(), Projection.DOWN, in);
+        Activate.gatedBackward(kernels, gate, up, dact, gate, up, config.activation());
+        projectBackward(l, Kept.MID, w.mlpNorm(), true, new Out(Projection.GATE, gate), new Out(Projection.UP, up));
     }
 
     /** Of {@link #addBranch}: din of dx, which itself stays, for the stream passes by. */
-    private void branchBackward(int l, Tensor din, Tensor dx, Kept branch, Tensor postNorm, Projection projection, Tensor in) {
-        Tensor dy = dx;
+    private void branchBackward(int l, Tensor din, Kept branch, Tensor postNorm, Projection projection, Tensor in) {
+        Tensor dy = space.gradientCopy() != null ? space.gradientCopy() : space.get("dx");
         if (postNorm != null) {
-            dy = space.get("dh");
-            RmsNorm.backward(backend, dy, dx, space.recall(l, branch), norm(postNorm), false);
+            dy = space.get("h");
+            RmsNorm.backward(kernels, dy, null, space.get("dx"), space.kept(l, branch), norm(postNorm), false);
         }
-        Linear.backward(backend, din, dy, weights.layers().get(l).at(projection).weight(), false);
+        Linear.backward(kernels, din, dy, weights.layers().get(l).at(projection).weight(), false);
         if (acts(l, projection)) {
-            adapterBackward(l, projection, din, dy, in);
+            LoraLinear.backward(kernels, din, dy, in, spans(l, projection));
         }
     }
 
@@ -332,37 +325,24 @@ final class FrozenPass {
      *
      * @param below something below wants dx
      */
-    private void projectBackward(int l, Tensor dx, Kept stream, Tensor normWeight, boolean below, Out... gradients) {
+    private void projectBackward(int l, Kept stream, Tensor normWeight, boolean below, Out... gradients) {
         Tensor dh = space.get("dh");
         for (int i = 0; below && i < gradients.length; i++) {
-            Linear.backward(backend, dh, gradients[i].y(), weights.layers().get(l).at(gradients[i].projection()).weight(), i > 0);
+            Linear.backward(kernels, dh, gradients[i].y(), weights.layers().get(l).at(gradients[i].projection()).weight(), i > 0);
         }
-        Tensor x = space.recall(l, stream);
+        Tensor x = space.kept(l, stream);
         Tensor h = null;
         for (Out dy : gradients) {
             if (acts(l, dy.projection())) {
                 if (h == null) {
                     h = space.get("h");
-                    normed(h, x, normWeight);
+                    normed(h, null, x, normWeight);
                 }
-                adapterBackward(l, dy.projection(), below ? dh : null, dy.y(), h);
+                LoraLinear.backward(kernels, below ? dh : null, dy.y(), h, spans(l, dy.projection()));
             }
         }
         if (below) {
-            RmsNorm.backward(backend, dx, dh, x, norm(normWeight), true);
+            RmsNorm.backward(kernels, space.get("dx"), space.gradientCopy(), dh, x, norm(normWeight), true);
         }
-    }
-
-    /** An adapter's gradients, and its part of the input's, added to din unless that is null. */
-    private void adapterBackward(int l, Projection projection, Tensor din, Tensor dy, Tensor in) {
-        Tensor own = space.wide("dadapterIn", in.cols());
-        LoraLinear.backward(backend, own, dy, dropped(l, projection, in), adapters.gradients(l, projection, assignment));
-        if (din == null) {
-            return;
-        }
-        if (noise.loraDropout() > 0) {
-            Dropout.forward(backend, own, own, noise.loraDropout(), noise.dropoutSeed(l, projection));
-        }
-        Add.forward(backend, din, own, 1);
     }
 }

@@ -3,6 +3,7 @@ package dev.t2l.train;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.LoraGradients;
 import dev.t2l.backend.LoraRows;
+import dev.t2l.backend.LoraSpans;
 import dev.t2l.model.Decoder;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
@@ -141,17 +142,12 @@ public final class SampleAdapters implements AutoCloseable {
         return sites.containsKey(new Site(layer, projection));
     }
 
-    /** For the forward; null if none acts there. */
-    LoraRows rows(int layer, Projection projection, Assignment batch) {
+    /** Those that act there. */
+    LoraSpans spans(int layer, Projection projection, Assignment batch, Regularisation noise) {
         Acting here = sites.get(new Site(layer, projection));
-        return here == null ? null
-                : new LoraRows(here.factors(), here.table().slice(0, count), batch.slots(), batch.weights(), here.headDim());
-    }
-
-    /** For the backward. */
-    LoraGradients gradients(int layer, Projection projection, Assignment batch) {
-        Acting here = sites.get(new Site(layer, projection));
-        return new LoraGradients(here.factors(), here.gradients(), batch.spans(), here.table(), batch.longest(), here.headDim());
+        var rows = new LoraRows(here.factors(), here.table().slice(0, count), batch.slots(), batch.weights(), here.headDim());
+        var gradients = new LoraGradients(here.factors(), here.gradients(), batch.spans(), here.table(), batch.longest(), here.headDim());
+        return new LoraSpans(rows, gradients, noise.loraDropout(), noise.dropoutSeed(layer, projection));
     }
 
     @Override

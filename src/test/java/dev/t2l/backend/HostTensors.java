@@ -116,6 +116,12 @@ public final class HostTensors extends HostBackend {
                     Tensor table = KernelData.table(Stream.concat(factors.stream(), gradients.stream()).toList());
                     yield new LoraGradients(factors, gradients, out(lora.spans()), out(table), lora.rows(), lora.headDim());
                 }
+                case LoraSpans spans -> {
+                    var gradients = (LoraGradients) any(spans.gradients());
+                    yield new LoraSpans(in(spans.rows()), gradients, spans.dropout(), spans.seed());
+                }
+                case Product product -> of(product);
+                case List<?> all -> all.stream().map(this::any).toList();
                 case null, default -> argument;
             };
         }
@@ -404,7 +410,15 @@ public final class HostTensors extends HostBackend {
 
     @Override
     public Gradients gradients() {
-        Gradients there = device.gradients();
+        return kernels(Gradients.class, device.gradients());
+    }
+
+    @Override
+    public Mixed mixed() {
+        return kernels(Mixed.class, device.mixed());
+    }
+
+    private <K> K kernels(Class<K> type, K there) {
         InvocationHandler kernel = (proxy, method, arguments) -> {
             try (Call c = new Call()) {
                 return method.invoke(there, Arrays.stream(arguments).map(c::any).toArray());
@@ -412,6 +426,6 @@ public final class HostTensors extends HostBackend {
                 throw e.getCause();
             }
         };
-        return (Gradients) Proxy.newProxyInstance(Gradients.class.getClassLoader(), new Class<?>[] {Gradients.class}, kernel);
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, kernel));
     }
 }

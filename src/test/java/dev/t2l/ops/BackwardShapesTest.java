@@ -11,7 +11,10 @@ import dev.t2l.backend.Gradients;
 import dev.t2l.backend.LoraFactor;
 import dev.t2l.backend.LoraGradients;
 import dev.t2l.backend.LoraRows;
+import dev.t2l.backend.LoraSpans;
+import dev.t2l.backend.Mixed;
 import dev.t2l.backend.Norm;
+import dev.t2l.backend.Product;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -27,6 +30,7 @@ import org.junit.jupiter.api.TestFactory;
 /** Operations of training run with the shapes that they document, and name the argument whose shape or type is another. */
 class BackwardShapesTest {
     private static final Backend JAVA = Backend.open("java");
+    private static final Mixed MIXED = JAVA.mixed();
     private static final LoraFactor CUT = new LoraFactor(0, 12, 4, false);
 
     /** A call with the right tensors in order, to be tried with each of them wrong. */
@@ -45,9 +49,16 @@ class BackwardShapesTest {
         return Tensor.allocate(Arena.ofAuto(), DType.I32, shape);
     }
 
-    private static LoraGradients lora(List<Tensor> t) {
+    private static Tensor h(long... shape) {
+        return Tensor.allocate(Arena.ofAuto(), DType.BF16, shape);
+    }
+
+    /** Of A, B, their gradients, and where they act: from the third tensor on. */
+    private static LoraSpans lora(List<Tensor> t) {
         Tensor table = Tensor.allocate(Arena.ofAuto(), DType.U8, 2L * LoraRows.ENTRY_BYTES);
-        return new LoraGradients(List.of(new LoraRows.Factor(t.get(3), t.get(4), 2, 1)), List.of(new LoraRows.Factor(t.get(5), t.get(6), 2, 1)), t.get(7), table, 0, 0);
+        var factors = List.of(new LoraRows.Factor(t.get(3), t.get(4), 2, 1));
+        var gradients = new LoraGradients(factors, List.of(new LoraRows.Factor(t.get(5), t.get(6), 2, 1)), t.get(7), table, 0, 0);
+        return new LoraSpans(new LoraRows(factors, table, i(3, 1), f(3, 1), 0), gradients, 0.5f, 1);
     }
 
     private static Stream<Operation> operations() {
@@ -58,11 +69,11 @@ class BackwardShapesTest {
         return Stream.of(
                 of("Linear.backward", t -> Linear.backward(JAVA, t.get(0), t.get(1), t.get(2), false), f(3, 5), f(3, 7), f(7, 5)),
                 of("Linear.gradient", t -> Linear.gradient(JAVA, t.get(0), t.get(1), t.get(2), t.get(3)), f(7, 5), f(7), f(3, 7), f(3, 5)),
-                of("LoraLinear.backward", t -> LoraLinear.backward(JAVA, t.get(0), t.get(1), t.get(2), lora(t)), f(3, 5), f(3, 7), f(3, 5), f(2, 5), f(7, 2),
+                of("LoraLinear.backward", t -> LoraLinear.backward(MIXED, t.get(0), t.get(1), t.get(2), lora(t)), f(3, 5), f(3, 7), f(3, 5), f(2, 5), f(7, 2),
                         f(2, 5), f(7, 2), i(1, 2)),
                 of("HyperHead.backward", t -> HyperHead.backward(JAVA, t.get(0), t.get(1), CUT, t.get(2)), f(24), f(2, 3, 4), f(2, 3, 4)),
                 of("Activate.backward", t -> Activate.backward(JAVA, t.get(0), t.get(1), t.get(2), Activation.SILU), f(5), f(5), f(5)),
-                of("Activate.gatedBackward", t -> Activate.gatedBackward(JAVA, t.get(0), t.get(1), t.get(2), t.get(3), t.get(4), Activation.SILU), f(5), f(5), f(5),
+                of("Activate.gatedBackward", t -> Activate.gatedBackward(MIXED, t.get(0), t.get(1), t.get(2), t.get(3), t.get(4), Activation.SILU), f(5), f(5), f(5),
                         f(5), f(5)),
                 of("Softcap.backward", t -> Softcap.backward(JAVA, t.get(0), t.get(1), 3), f(5), f(5)),
                 of("RmsNorm.backward", t -> RmsNorm.backward(JAVA, t.get(0), t.get(1), t.get(2), new Norm(t.get(3), 1, 0), false), f(3, 5), f(3, 5), f(3, 5), f(5)),
@@ -70,8 +81,21 @@ class BackwardShapesTest {
                         f(3, 5), f(3, 5), f(5)),
                 of("Rope.backward", t -> Rope.backward(JAVA, t.get(0), t.get(1), false), f(3, 8), f(3, 4)),
                 of("Embedding.backward", t -> Embedding.backward(JAVA, t.get(0), t.get(1), 1, t.get(2), 1), f(4, 5), f(3, 6), i(3)),
-                of("Attention.backward", t -> Attention.backward(JAVA, t.get(0), t.get(1), t.get(2), t.get(3), t.get(4), t.get(5), t.get(6), t.get(7),
-                        new Gradients.AttentionRows(t.get(8), t.get(9)), spec), f(3, 8), f(3, 4), f(3, 4), f(3, 8), f(3, 8), f(3, 8), f(3, 4), f(3, 4), ranges, seen),
+                of("Attention.backward", t -> Attention.backward(MIXED, t.get(0), t.get(1), t.get(2), t.get(3), t.get(4), t.get(5), t.get(6), t.get(7),
+                        t.get(8), new Gradients.AttentionRows(t.get(9), t.get(10)), spec), f(3, 8), h(3, 4), f(3, 4), h(3, 8), h(3, 8), f(3, 2), h(3, 8), f(3, 4), h(3, 4),
+                        ranges, seen),
+                of("Attention.mixed", t -> Attention.forward(MIXED, t.get(0), t.get(1), t.get(2), t.get(3), t.get(4), t.get(5), spec), h(3, 8), f(3, 2), h(3, 8), f(3, 4),
+                        h(3, 4), ranges),
+                of("Linear.mixed", t -> Linear.backward(MIXED, t.get(0), t.get(1), t.get(2), false), f(3, 5), h(3, 7), f(7, 5)),
+                of("Products.mixed", t -> Products.forward(MIXED, t.get(0), List.of(new Product(t.get(1), t.get(2), t.get(3), null))), h(3, 5), h(3, 7), f(7, 5), f(7)),
+                of("Products.add", t -> Products.add(MIXED, t.get(0), t.get(1), new Product(t.get(2), t.get(3), null, null)), f(3, 7), h(3, 5), f(3, 7), f(7, 5)),
+                of("LoraLinear.add", t -> LoraLinear.add(MIXED, t.get(0), t.get(1), lora(List.of(t.get(0), t.get(1), t.get(1), t.get(2), t.get(3), t.get(2), t.get(3), i(1, 2)))),
+                        h(3, 7), h(3, 5), f(2, 5), f(7, 2)),
+                of("Activate.gated", t -> Activate.gated(MIXED, t.get(0), t.get(1), t.get(2), Activation.SILU), h(5), f(5), h(5)),
+                of("RmsNorm.mixed", t -> RmsNorm.forward(MIXED, t.get(0), t.get(1), t.get(2), new Norm(t.get(3), 1, 0)), h(3, 5), h(3, 5), f(3, 5), f(5)),
+                of("RmsNorm.mixedBackward", t -> RmsNorm.backward(MIXED, t.get(0), t.get(1), t.get(2), t.get(3), new Norm(t.get(4), 1, 0), false), f(3, 5), h(3, 5),
+                        h(3, 5), h(3, 5), f(5)),
+                of("Rope.mixed", t -> Rope.backward(MIXED, t.get(0), t.get(1), false), h(3, 8), f(3, 4)),
                 of("CrossEntropy", t -> CrossEntropy.lossAndGradient(JAVA, t.get(0), t.get(1), t.get(2), t.get(3), 0), f(3), f(3, 5), i(3), f(3)),
                 of("Distance", t -> Distance.lossAndGradient(JAVA, t.get(0), t.get(1), t.get(2), t.get(3), 1, false), f(1), f(5), f(5), f(5)),
                 of("Dropout", t -> Dropout.forward(JAVA, t.get(0), t.get(1), 0.5f, 1), f(5), f(5)),
@@ -95,7 +119,11 @@ class BackwardShapesTest {
     private static boolean free(Operation operation, int argument, Tensor wrong) {
         boolean sameType = wrong.dtype() != DType.I64;
         return switch (operation.name()) {
-            case "Linear.backward" -> argument == 2 && !sameType;
+            case "Linear.backward", "Linear.mixed" -> argument == 2 && !sameType;
+            case "Products.mixed" -> argument >= 2 && !sameType;
+            case "Products.add" -> argument == 3 && !sameType;
+            case "RmsNorm.mixed" -> argument == 3 && !sameType;
+            case "RmsNorm.mixedBackward" -> argument == 4 && !sameType;
             case "Embedding.backward" -> argument == 0 && sameType;
             case "HyperHead.backward" -> argument == 0 && sameType;
             case "RmsNorm.backward" -> argument == 3 && !sameType;

@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
- * Weights on the device, one after the other in a few large allocations, each tensor aligned to 256 bytes. The types that the kernels
+ * Weights on the device, in a few large allocations: each tensor in the first that has room for it, aligned to 256 bytes. The types that the kernels
  * read ({@link KernelTypes#code}) are copied as they are; any other that holds float values becomes f32 on the way, which takes
  * more room, and is logged.
  */
@@ -22,10 +22,30 @@ final class CudaSlabs implements Placement {
     private static final long LARGEST = 256 << 20;
     private static final int PIECE = 1 << 22;
 
+    /** An allocation, filled from its start. */
+    private static final class Slab {
+        private final Memory memory;
+        private final Tensor bytes;
+        private long used;
+
+        Slab(Memory memory, long size) {
+            this.memory = memory;
+            this.bytes = Tensor.of(DType.U8, memory.segment(), size);
+        }
+
+        boolean holds(long more) {
+            return used + more <= bytes.bytes();
+        }
+
+        MemorySegment take(long more) {
+            MemorySegment taken = bytes.slice(used, used + more).data();
+            used = (used + more + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            return taken;
+        }
+    }
+
     private final CudaDevice device;
-    private final List<Memory> slabs = new ArrayList<>();
-    private Tensor slab;
-    private long used;
+    private final List<Slab> slabs = new ArrayList<>();
     private long next = FIRST;
     private long total;
     private boolean closed;
@@ -57,19 +77,22 @@ final class CudaSlabs implements Placement {
 
     private Tensor room(DType type, long[] shape) {
         long bytes = type.bytes(Tensor.elements(shape));
-        if (slab == null || used + bytes > slab.bytes()) {
-            long size = Math.max(bytes, next);
-            next = Math.min(LARGEST, 2 * next);
-            total += size;
-            LOG.log(System.Logger.Level.DEBUG, () -> String.format(Locale.ROOT, "weights: %.1f MiB more on the device, %.1f in all", CudaDevice.mib(size), CudaDevice.mib(total)));
-            Memory memory = CudaMemory.lasting(device, size, "weights");
-            slabs.add(memory);
-            slab = Tensor.of(DType.U8, memory.segment(), size);
-            used = 0;
+        for (Slab slab : slabs) {
+            if (slab.holds(bytes)) {
+                return Tensor.of(type, slab.take(bytes), shape);
+            }
         }
-        Tensor place = Tensor.of(type, slab.slice(used, used + bytes).data(), shape);
-        used = (used + bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        return place;
+        Slab fresh = allocate(Math.max(bytes, next));
+        next = Math.min(LARGEST, 2 * next);
+        return Tensor.of(type, fresh.take(bytes), shape);
+    }
+
+    private Slab allocate(long size) {
+        total += size;
+        LOG.log(System.Logger.Level.DEBUG, () -> String.format(Locale.ROOT, "weights: %.1f MiB more on the device, %.1f in all", CudaDevice.mib(size), CudaDevice.mib(total)));
+        var slab = new Slab(CudaMemory.lasting(device, size, "weights"), size);
+        slabs.add(slab);
+        return slab;
     }
 
     private void unpack(Tensor to, Tensor host) {
@@ -87,8 +110,7 @@ final class CudaSlabs implements Placement {
     @Override
     public synchronized void close() {
         closed = true;
-        slabs.forEach(Memory::close);
+        slabs.forEach(slab -> slab.memory.close());
         slabs.clear();
-        slab = null;
     }
 }

@@ -17,7 +17,7 @@ import java.util.Set;
 /**
  * The memory of {@link FrozenPass}, one allocation: inputs, what the forward keeps for the backward, gradients, scratch.
  *
- * <p>All is of the type in which it is kept, but the residual stream and gradients of it, which are f32. Kept in F32, the stream of every
+ * <p>All is of the type in which it is kept, but the residual stream and its gradient, which are f32. Kept in F32, the stream of every
  * layer is what is kept; kept in BF16, it is one tensor that the branches are added to in place, and rounded copies of it are kept.
  */
 final class FrozenActivations implements AutoCloseable {
@@ -83,8 +83,8 @@ final class FrozenActivations implements AutoCloseable {
                 table.add(name(l, what), type, n, width(c, what));
             }
         }
-        table.add("x", DType.F32, n, c.hidden()).add("dx", DType.F32, n, c.hidden()).add("dh", DType.F32, n, c.hidden())
-                .add("h", type, n, c.hidden()).add("act", type, n, c.intermediate()).add("dattended", type, n, c.queryWidth())
+        table.add("x", DType.F32, n, c.hidden()).add("dx", DType.F32, n, c.hidden())
+                .add("dh", type, n, c.hidden()).add("h", type, n, c.hidden()).add("act", type, n, c.intermediate()).add("dattended", type, n, c.queryWidth())
                 .add("dq", type, n, c.queryWidth()).add("dk", type, n, c.keyWidth()).add("dv", type, n, c.keyWidth());
         if (room.projections().contains(Projection.DOWN)) {
             table.add("downIn", type, n, c.intermediate());

@@ -13,7 +13,8 @@ import java.util.Set;
 
 /**
  * A base model in training: its own weights, of any type, never change; adapters learn through it. Either everything is f32, or, for models in
- * bf16, activations wait for the backward in bf16 and products are those of {@link Backend#prefilling()}.
+ * bf16, activations are bf16 ({@link dev.t2l.backend.Mixed}) and products those of {@link Backend#prefilling()}; the residual stream, its gradient,
+ * the loss and all of the adapters stay f32.
  *
  * <p>Owns its activations, borrows the decoder. Not thread-safe.
  */
@@ -26,8 +27,7 @@ public final class FrozenDecoder implements AutoCloseable {
     private FrozenActivations space;
 
     /**
-     * @param kept the type in which activations wait for the backward: F32, or, for half the memory, BF16; the loss is the same where
-     *             {@link Backend#prefilling()} rounds nothing
+     * @param kept the type of activations, which wait for the backward: F32, or, for half the memory and less time, BF16
      * @throws IllegalArgumentException if it is another
      */
     public FrozenDecoder(Decoder decoder, DType kept) {

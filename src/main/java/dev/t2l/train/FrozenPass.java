@@ -157,7 +157,7 @@ final class FrozenPass {
 
     /** {@code x += product of in}, the product normed first if this architecture has a norm there. */
     private void addBranch(int l, Tensor x, Tensor in, Projection projection, Tensor postNorm) {
-        Tensor y = space.get("dh"); // no gradient yet
+        Tensor y = space.get("dx"); // no gradient yet
         if (postNorm == null) {
             Products.add(kernels, x, in, product(l, new Out(projection, y)));
             addAdapters(l, in, new Out(projection, x));

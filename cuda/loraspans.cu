@@ -12,14 +12,14 @@
  * B once for every 8 or 16 rows, from the second cache. Flops: 2 r (in + out) a row forwards, three times that backwards, in f32; and
  * some 25 operations on integers an element of x, for dropout.
  *
- * Bits: low and t are sums over columns, cut by 128 threads' shares of four; pieces begin at a span's first row. No row and no span
- * depends on another.
+ * Bits: low and t are sums over columns, cut by 128 threads' shares of four, or on the tensor cores by eight warps' of 32, where A and B
+ * keep 16 bits; pieces begin at a span's first row. No row and no span depends on another.
  */
 #include "half.cuh"
 #include "lora.cuh"
 #include "noise.cuh"
 
-enum { EIGHT = 8, LOW_THREADS = 128, OUTER_THREADS = 128, OUTER_ROWS = 16, OUTER_RANKS = 32, MOST_PIECE = 64, PIECE_THREADS = 256 };
+enum { EIGHT = 8, LOW_THREADS = 128, TILE_THREADS = 256, OUTER_THREADS = 128, OUTER_ROWS = 16, OUTER_RANKS = 32, MOST_PIECE = 64, PIECE_THREADS = 256 };
 
 /* The last parameter of every kernel; its fields are passed as so many 64-bit parameters. */
 struct lora_spans {
@@ -184,6 +184,102 @@ KERNEL __launch_bounds__(LOW_THREADS, 3) lora_low_f32(const float *x, const floa
 
 KERNEL __launch_bounds__(LOW_THREADS, 3) lora_low_bf16(const uint16_t *x, const uint16_t *dy, lora_spans lora) {
     low_body(x, dy, lora);
+}
+
+/* A pair of f32 as two pairs of bf16 that add up to them, but for 2^-16 of it. */
+INLINE uint2 split(float a, float b) {
+    const uint32_t high = pack_bf16(a, b);
+    return make_uint2(high, pack_bf16(a - low_bf16(high), b - high_bf16(high)));
+}
+
+/* 0xffff in each half of a pair whose bit, of two, is set. */
+INLINE uint32_t mask_of(unsigned bits) {
+    return (bits & 1 ? 0xffffu : 0) | (bits & 2 ? 0xffff0000u : 0);
+}
+
+/*
+ * sums [16][8] = rows of v, the first of which is row `first` of x, times eight of m: a warp's share, of every eighth 32 columns, on the tensor
+ * cores. Which column of a fragment is which column of v does not matter, as long as m's are the same: so a thread has eight in a row.
+ */
+template <bool DROP>
+INLINE void tile_dots(float sums[4], const uint16_t *__restrict__ v, int64_t first, int rows, const float *__restrict__ m, int ranks, int columns, const lora_spans &lora) {
+    const bool vector_m = vectors(m, columns);
+    const int lane = threadIdx.x % WARP, group = lane / 4;
+    const int own[2] = {min(group, rows - 1), min(group + 8, rows - 1)};
+    m += min(group, ranks - 1) * (int64_t)columns;
+#pragma unroll 2
+    for (int from = threadIdx.x / WARP * 32; from < columns; from += TILE_THREADS) { /* the same for all of a warp */
+        const int c = from + lane % 4 * 8;
+        uint4 x[2];
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            x[h] = c < columns ? __ldg((const uint4 *)(v + own[h] * (int64_t)columns + c)) : make_uint4(0, 0, 0, 0);
+        }
+        const float4 a = load4(m, c, columns, vector_m), b = load4(m, c + 4, columns, vector_m);
+        if (DROP) {
+#pragma unroll
+            for (int h = 0; h < 2; h++) {
+                const int64_t at = (first + own[h]) * columns + c;
+                const unsigned kept = keeps<8>(lora, at);
+                if (group + 8 * h < rows && c < columns) {
+                    *(uint16_t *)(lora.kept + at / 4) = (uint16_t)((kept & 15) | kept >> 4 << 8);
+                }
+                x[h].x &= mask_of(kept);
+                x[h].y &= mask_of(kept >> 2);
+                x[h].z &= mask_of(kept >> 4);
+                x[h].w &= mask_of(kept >> 6);
+            }
+        }
+        const uint2 m0 = split(a.x, a.y), m1 = split(a.z, a.w), m2 = split(b.x, b.y), m3 = split(b.z, b.w);
+        const uint4 low = make_uint4(x[0].x, x[1].x, x[0].y, x[1].y), high = make_uint4(x[0].z, x[1].z, x[0].w, x[1].w);
+        mma(sums, low, m0.x, m1.x);
+        mma(sums, low, m0.y, m1.y);
+        mma(sums, high, m2.x, m3.x);
+        mma(sums, high, m2.y, m3.y);
+    }
+}
+
+/* As lora_low_bf16, for rows of whole eights at multiples of 16 bytes. Grid: sixteens of a span's rows, else the same. */
+KERNEL __launch_bounds__(TILE_THREADS, 2) lora_low_tiles(const uint16_t *x, const uint16_t *dy, lora_spans lora) {
+    __shared__ float sums[TILE_THREADS / WARP][16][EIGHT];
+    const int64_t eights = lora.stride / EIGHT;
+    const int64_t f = blockIdx.y / eights;
+    const int first_rank = (int)(blockIdx.y % eights) * EIGHT;
+    const span rows = span_of(lora, f);
+    const lora_factor factor = lora.table[f];
+    const int64_t first = rows.from + blockIdx.x * (int64_t)16;
+    if (first >= rows.to) {
+        return;
+    }
+    const bool of_x = blockIdx.z == 0, dropped = of_x && lora.threshold != 0;
+    const int64_t columns = of_x ? lora.in : lora.out;
+    const uint16_t *v = (of_x ? x : dy) + first * columns;
+    const float *m = (of_x ? factor.a : lora.turned + f * lora.stride * lora.out) + first_rank * columns;
+    const int left = (int)min(rows.to - first, (int64_t)16);
+    const int ranks = factor.rank - first_rank;
+    float mine[4] = {};
+    if (ranks <= 0) { /* zeros */
+    } else if (dropped) {
+        tile_dots<true>(mine, v, first, left, m, ranks, (int)columns, lora);
+    } else {
+        tile_dots<false>(mine, v, first, left, m, ranks, (int)columns, lora);
+    }
+    const int lane = threadIdx.x % WARP;
+#pragma unroll
+    for (int e = 0; e < 4; e++) {
+        sums[threadIdx.x / WARP][lane / 4 + e / 2 * 8][lane % 4 * 2 + e % 2] = mine[e];
+    }
+    __syncthreads();
+    const int64_t row = first + threadIdx.x / EIGHT;
+    const int rank = first_rank + threadIdx.x % EIGHT;
+    if (threadIdx.x < 16 * EIGHT && row < rows.to) {
+        float sum = 0;
+        for (int w = 0; w < TILE_THREADS / WARP; w++) {
+            sum += sums[w][threadIdx.x / EIGHT][threadIdx.x % EIGHT];
+        }
+        const float scale = dropped ? factor.scale * __uint_as_float((uint32_t)lora.factor) : factor.scale;
+        (of_x ? lora.low : lora.t)[row * lora.stride + rank] = rank < factor.rank ? scale * sum : 0;
+    }
 }
 
 /*

@@ -8,6 +8,8 @@ final class CudaLoraSpans {
     // as in the kernels
     private static final int EIGHT = 8;
     private static final int LOW_THREADS = 128;
+    private static final int TILE_THREADS = 256;
+    private static final int TILE_ROWS = 16;
     private static final int OUTER_THREADS = 128;
     private static final int OUTER_ROWS = 16;
     private static final int PIECE_THREADS = 256;
@@ -26,6 +28,7 @@ final class CudaLoraSpans {
 
     private final CudaDevice device;
     private final CudaFunction turn;
+    private final CudaFunction tiles;
     private final CudaFunction gradients;
     private final Typed f32;
     private final Typed bf16;
@@ -34,6 +37,7 @@ final class CudaLoraSpans {
         this.device = device;
         CudaModule module = device.module("loraspans");
         turn = module.function("lora_turn");
+        tiles = module.function("lora_low_tiles");
         gradients = module.function("lora_gradients");
         f32 = Typed.of(module, "f32");
         bf16 = Typed.of(module, "bf16");
@@ -152,8 +156,14 @@ final class CudaLoraSpans {
     /** Turns B, then makes the low-rank rows of x, and of dy if {@code both} is 2. */
     private void begin(Pass pass, Tensor x, Tensor dy, int both) {
         pass.pass(turn.args(), device.fault()).run(blocks(pass.out(), THREADS), pass.count(), 1, THREADS, 0);
-        pass.pass(typed(x).low().args().pointer(x).pointer(dy), device.fault())
-                .run(blocks(pass.lora().rows(), EIGHT), pass.count() * pass.eights(), both, LOW_THREADS, 0);
+        boolean tile = tiles(x) && tiles(dy);
+        pass.pass((tile ? tiles : typed(x).low()).args().pointer(x).pointer(dy), device.fault())
+                .run(blocks(pass.lora().rows(), tile ? TILE_ROWS : EIGHT), pass.count() * pass.eights(), both, tile ? TILE_THREADS : LOW_THREADS, 0);
+    }
+
+    /** Whether the tensor cores read it: whole eights of bf16. */
+    private static boolean tiles(Tensor t) {
+        return t.dtype() == DType.BF16 && t.cols() % EIGHT == 0 && t.address() % 16 == 0;
     }
 
     private void outer(Pass pass, Tensor to, boolean back) {

@@ -13,6 +13,7 @@ import dev.t2l.model.GgufExport;
 import dev.t2l.model.TensorType;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.LoraWeights;
+import dev.t2l.text.TokenGroup;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +31,7 @@ import picocli.CommandLine.Spec;
 /** {@code t2l export}: models to GGUF, adapters from PEFT to GGUF and back. */
 @Command(name = "export", description = {"Writes a model as GGUF, or an adapter in the other of its two forms.", "",
         "A decoder or a BERT encoder, from a Hugging Face folder or a GGUF file, becomes a GGUF file as llama.cpp loads it. "
-                + "Norms, biases and position tables are f32; a matrix whose rows are no whole number of blocks is f16; in files of four or five bits "
+                + "Norms, biases and (without --tensor-type) position tables are f32; a matrix whose rows are no whole number of blocks is f16; in files of four or five bits "
                 + "the matrix that makes the logits is q8_0.", "",
         "A PEFT adapter's folder becomes a GGUF LoRA file, and such a file a PEFT folder.", "",
         "A Text-to-LoRA checkpoint is written again with its training descriptions' embeddings, if it has them: as f32, f16 or bf16 in a "
@@ -51,6 +52,10 @@ final class Export implements Callable<Integer> {
     @Option(names = "--tensor-type", paramLabel = "REGEX=TYPE",
             description = "Of models: another type for the matrices whose names in the file have a match; may be given several times, the first that matches holds.")
     private List<TensorType> exceptions = List.of();
+
+    @Option(names = "--drop-tokens", split = ",", paramLabel = "GROUP",
+            description = "Of BERT folders: leave out tokens and their rows: ${COMPLETION-CANDIDATES}, with commas between. Texts without them are encoded as before; scripts left out become [UNK].")
+    private Set<TokenGroup> dropped = Set.of();
 
     @Option(names = "--base", paramLabel = "MODEL",
             description = "For adapters: the base model, of which only the configuration is read. Needed towards GGUF, and from GGUF where a llama's q or k is adapted.")
@@ -93,7 +98,7 @@ final class Export implements Callable<Integer> {
             throw new IllegalArgumentException("--base is for adapters; " + path + " is a model");
         }
         GgufOutput.requireFile(target);
-        try (var export = GgufExport.open(path)) {
+        try (var export = dropped.isEmpty() ? GgufExport.open(path) : GgufExport.open(path, dropped)) {
             GgufOutput.write(export.as(type, exceptions), target, out());
         }
     }

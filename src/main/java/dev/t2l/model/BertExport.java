@@ -8,22 +8,28 @@ import dev.t2l.model.GgufModel.Part;
 import dev.t2l.model.GgufModel.Use;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.text.GgufVocabularyExport;
+import dev.t2l.text.TokenGroup;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** A BERT encoder's folder as GGUF, with the pooling that the folder names; {@link GgufBert} reads it. */
 final class BertExport {
     private static final System.Logger LOG = System.getLogger("dev.t2l.model");
+
+    private static final String WORDS = GgufBert.NAMES.inFile("embeddings.word_embeddings.weight");
 
     private final List<Part> parts = new ArrayList<>();
 
     private BertExport() {
     }
 
-    static GgufModel open(Path folder) {
+    /** @param dropped tokens of these groups are left out */
+    static GgufModel open(Path folder, Set<TokenGroup> dropped) {
         SentenceModules modules = SentenceModules.read(folder);
         Path transformer = modules.transformer();
         JsonConfig json = JsonConfig.read(transformer.resolve("config.json"));
@@ -40,9 +46,20 @@ final class BertExport {
         SafeTensors file = SafeTensors.open(transformer);
         try {
             var tensors = ModelTensors.ofHuggingFace(transformer, file.weights().tensors(), "bert.", Backend.open("java").placement());
+            BertWeights weights = BertWeights.of(tensors, config);
+            Map<String, Object> metadata = describe(folder, modules, config);
             var export = new BertExport();
-            export.tensors(BertWeights.of(tensors, config));
-            return new GgufModel(describe(folder, modules, config), export.parts, file::close);
+            if (dropped.isEmpty()) {
+                metadata.putAll(GgufVocabularyExport.metadata(transformer, config.vocabulary()));
+                export.parts.add(Part.of(WORDS, weights.words(), Use.MATRIX));
+            } else {
+                GgufVocabularyExport.Subset subset = GgufVocabularyExport.metadata(transformer, config.vocabulary(), dropped);
+                metadata.putAll(subset.metadata());
+                export.words(weights.words(), subset.rows());
+                LOG.log(System.Logger.Level.INFO, "{0}: {1} of {2} tokens are left out", folder, config.vocabulary() - subset.rows().length, config.vocabulary());
+            }
+            export.tensors(weights);
+            return new GgufModel(metadata, export.parts, file::close);
         } catch (RuntimeException e) {
             file.close();
             throw e;
@@ -67,14 +84,25 @@ final class BertExport {
             case LAST_TOKEN -> 3;
         }));
         metadata.put("tokenizer.ggml.token_type_count", config.types());
-        metadata.putAll(GgufVocabularyExport.metadata(modules.transformer(), config.vocabulary()));
         return metadata;
     }
 
+    /** The table of words with some of its rows. */
+    private void words(Tensor table, int[] rows) {
+        long width = table.cols();
+        parts.add(new Part(WORDS, table.dtype(), new long[] {rows.length, width}, Use.MATRIX, false, arena -> {
+            Tensor chosen = Tensor.allocate(arena, table.dtype(), rows.length, width);
+            long bytes = table.dtype().bytes(width);
+            for (int i = 0; i < rows.length; i++) {
+                MemorySegment.copy(table.data(), rows[i] * bytes, chosen.data(), i * bytes, bytes);
+            }
+            return chosen;
+        }));
+    }
+
     private void tensors(BertWeights weights) {
-        parts.add(Part.of(GgufBert.NAMES.inFile("embeddings.word_embeddings.weight"), weights.words(), Use.MATRIX));
-        parts.add(Part.of(GgufBert.NAMES.inFile("embeddings.position_embeddings.weight"), weights.positions(), Use.PRECISE));
-        parts.add(Part.of(GgufBert.NAMES.inFile("embeddings.token_type_embeddings.weight"), weights.types(), Use.PRECISE));
+        parts.add(Part.of(GgufBert.NAMES.inFile("embeddings.position_embeddings.weight"), weights.positions(), Use.TABLE));
+        parts.add(Part.of(GgufBert.NAMES.inFile("embeddings.token_type_embeddings.weight"), weights.types(), Use.TABLE));
         add("embeddings.LayerNorm", weights.norm(), Use.PRECISE);
         for (int l = 0; l < weights.layers().size(); l++) {
             BertWeights.Layer layer = weights.layers().get(l);

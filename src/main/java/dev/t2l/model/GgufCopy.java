@@ -54,7 +54,7 @@ final class GgufCopy {
         for (Map.Entry<String, Tensor> e : file.weights().tensors().entrySet()) {
             String name = e.getKey();
             Tensor tensor = e.getValue();
-            Use use = tensor.rank() < 2 || TABLES.contains(name) ? Use.PRECISE : name.equals(output) ? Use.OUTPUT : Use.MATRIX;
+            Use use = TABLES.contains(name) ? Use.TABLE : tensor.rank() < 2 ? Use.PRECISE : name.equals(output) ? Use.OUTPUT : Use.MATRIX;
             Site site = site(name);
             if (site == null || !sum.touches(site)) {
                 parts.add(Part.of(name, tensor, use));

@@ -5,6 +5,7 @@ import dev.t2l.model.GgufModel.Part;
 import dev.t2l.model.GgufModel.Use;
 import dev.t2l.ops.LoraBatch;
 import dev.t2l.tensor.DType;
+import dev.t2l.text.TokenGroup;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,6 +44,16 @@ public final class GgufExport implements AutoCloseable {
     }
 
     /**
+     * Opens a BERT encoder's folder without some of its tokens and their rows of the embedding table. Texts in which they do not occur are
+     * encoded as before.
+     *
+     * @throws IllegalArgumentException if it is no such folder
+     */
+    public static GgufExport open(Path folder, Set<TokenGroup> dropped) {
+        return new GgufExport(folder, GgufModel.open(folder, dropped));
+    }
+
+    /**
      * Opens a decoder to which adapters are added, in f32, before its weights are written.
      *
      * @param adapters with weights that are the same for all rows
@@ -55,7 +66,7 @@ public final class GgufExport implements AutoCloseable {
     /**
      * The file, ready to be written while this is open.
      *
-     * <p>Norms, biases and position tables are f32. A matrix whose rows are no whole number of blocks is written as f16, which is
+     * <p>Norms and biases are f32, and tables of positions unless an exception names them. A matrix whose rows are no whole number of blocks is written as f16, which is
      * said in one warning. In files of four or five bits the matrix that makes the logits (the embedding table of a tied model) is q8_0, as its
      * errors are not averaged out by anything that follows.
      *
@@ -104,7 +115,7 @@ public final class GgufExport implements AutoCloseable {
         if (part.use() == Use.PRECISE) {
             return DType.F32;
         }
-        return exceptions.stream().filter(e -> e.names(part.name())).findFirst().map(e -> e.type().dtype()).orElseGet(() -> dtype(part, type));
+        return exceptions.stream().filter(e -> e.names(part.name())).findFirst().map(e -> e.type().dtype()).orElseGet(() -> part.use() == Use.TABLE ? DType.F32 : dtype(part, type));
     }
 
     private static DType dtype(Part part, FileType type) {
@@ -123,7 +134,7 @@ public final class GgufExport implements AutoCloseable {
     }
 
     private long count(DType dtype) {
-        return model.parts().stream().filter(part -> part.use() != Use.PRECISE && dtype(part, null) == dtype).count();
+        return model.parts().stream().filter(part -> (part.use() == Use.MATRIX || part.use() == Use.OUTPUT) && dtype(part, null) == dtype).count();
     }
 
     /** Ends the mappings; a second call is harmless. */

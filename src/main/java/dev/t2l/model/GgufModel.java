@@ -4,10 +4,12 @@ import dev.t2l.io.FormatException;
 import dev.t2l.io.GgufWriter;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
+import dev.t2l.text.TokenGroup;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What a GGUF file of a model is to hold, before types are chosen.
@@ -21,7 +23,9 @@ record GgufModel(Map<String, Object> metadata, List<Part> parts, Runnable releas
         MATRIX,
         /** Makes the logits: the output matrix, or the embedding table where it is both. */
         OUTPUT,
-        /** Norms, biases, tables of positions. */
+        /** A small table that is f32 unless an exception names it. */
+        TABLE,
+        /** Norms and biases, which are f32. */
         PRECISE
     }
 
@@ -39,6 +43,14 @@ record GgufModel(Map<String, Object> metadata, List<Part> parts, Runnable releas
         }
     }
 
+    /** Opens an encoder's folder without some of its tokens. */
+    static GgufModel open(Path folder, Set<TokenGroup> dropped) {
+        if (!Files.isDirectory(folder) || !Encoder.isEncoder(folder)) {
+            throw new IllegalArgumentException("tokens can be dropped of an encoder's folder alone, not of " + folder);
+        }
+        return BertExport.open(folder, dropped);
+    }
+
     /** Opens a model's folder or GGUF file. */
     static GgufModel open(Path path, AdapterSum sum) {
         if (!Files.isDirectory(path)) {
@@ -50,6 +62,6 @@ record GgufModel(Map<String, Object> metadata, List<Part> parts, Runnable releas
         if (!sum.adapters().isEmpty()) {
             throw new FormatException(path.resolve("config.json"), "key 'model_type'", "wanted a decoder to add adapters to, found an encoder");
         }
-        return BertExport.open(path);
+        return BertExport.open(path, Set.of());
     }
 }

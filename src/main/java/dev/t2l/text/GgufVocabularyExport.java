@@ -11,7 +11,9 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeSet;
 
 /**
@@ -33,6 +35,15 @@ public final class GgufVocabularyExport {
     private final Path folder;
     private final Tokenizer original;
     private final Map<String, Object> metadata = new LinkedHashMap<>();
+    private Optional<VocabularySubset> subset = Optional.empty();
+
+    /**
+     * A vocabulary without some of its tokens.
+     *
+     * @param rows of the embedding table that are left, in order
+     */
+    public record Subset(Map<String, Object> metadata, int[] rows) {
+    }
 
     private GgufVocabularyExport(Path folder, Tokenizer original) {
         this.folder = folder;
@@ -52,7 +63,7 @@ public final class GgufVocabularyExport {
         }
         try (Tokenizer original = Tokenizer.load(folder)) {
             var export = new GgufVocabularyExport(folder, original);
-            export.vocabulary(rows);
+            export.vocabulary(rows, Set.of());
             export.verify();
             ChatTemplateFiles.read(folder).forEach((name, template) ->
                     export.metadata.put("tokenizer.chat_template" + (name.equals(ChatTemplateFiles.DEFAULT) ? "" : "." + name), template));
@@ -60,14 +71,28 @@ public final class GgufVocabularyExport {
         }
     }
 
-    private void vocabulary(int rows) {
+    /**
+     * The metadata of a WordPiece folder's tokeniser without some of its tokens.
+     *
+     * @throws FormatException if the folder has no such tokeniser
+     */
+    public static Subset metadata(Path folder, int rows, Set<TokenGroup> dropped) {
+        try (Tokenizer original = Tokenizer.load(folder)) {
+            var export = new GgufVocabularyExport(folder, original);
+            export.vocabulary(rows, dropped);
+            export.verify();
+            return new Subset(export.metadata, export.subset.orElseThrow(() -> new FormatException(folder, "tokeniser", "tokens can be dropped of WordPiece alone")).kept());
+        }
+    }
+
+    private void vocabulary(int rows, Set<TokenGroup> dropped) {
         Path file = folder.resolve("tokenizer.json");
         boolean model = Files.isRegularFile(folder.resolve("tokenizer.model"));
         if (Files.isRegularFile(file)) {
             VocabularyJson json = VocabularyJson.read(file);
             if (json.isWordPiece()) {
                 json.requireBert();
-                wordPieces(json.vocabulary(original.special()), rows, json.lowerCases());
+                wordPieces(json.vocabulary(original.special()), rows, json.lowerCases(), dropped);
                 return;
             }
             if (json.isBytePairs()) {
@@ -82,7 +107,7 @@ public final class GgufVocabularyExport {
             sentencePieces(rows);
         } else {
             Vocabulary words = ((WordPieceTokenizer) original).vocabulary();
-            wordPieces(words, rows, !TokenizerFiles.hasUpperCase(words));
+            wordPieces(words, rows, !TokenizerFiles.hasUpperCase(words), dropped);
         }
     }
 
@@ -94,6 +119,15 @@ public final class GgufVocabularyExport {
         put("merges", vocabulary.merges().toArray(String[]::new));
         roles(vocabulary);
         framing(vocabulary.special());
+    }
+
+    private void wordPieces(Vocabulary whole, int rows, boolean lowerCase, Set<TokenGroup> dropped) {
+        if (dropped.isEmpty()) {
+            wordPieces(whole, rows, lowerCase);
+        } else {
+            subset = Optional.of(new VocabularySubset(whole, dropped));
+            wordPieces(subset.get().vocabulary(), subset.get().kept().length, lowerCase);
+        }
     }
 
     private void wordPieces(Vocabulary vocabulary, int rows, boolean lowerCase) {
@@ -113,13 +147,14 @@ public final class GgufVocabularyExport {
         id("bos", vocabulary.special().bos());
         id("cls", vocabulary.special().bos());
         id("seperator", vocabulary.special().eos()); // the format's own spelling
-        id("unknown", orNamed(vocabulary.special().unknown(), "[UNK]"));
-        id("padding", orNamed(vocabulary.special().padding(), "[PAD]"));
-        id("mask", orNamed(OptionalInt.empty(), "[MASK]"));
+        id("unknown", orNamed(vocabulary.special().unknown(), vocabulary, "[UNK]"));
+        id("padding", orNamed(vocabulary.special().padding(), vocabulary, "[PAD]"));
+        id("mask", orNamed(OptionalInt.empty(), vocabulary, "[MASK]"));
     }
 
-    private OptionalInt orNamed(OptionalInt id, String token) {
-        return id.isPresent() ? id : original.id(token);
+    private static OptionalInt orNamed(OptionalInt id, Vocabulary vocabulary, String token) {
+        int at = vocabulary.tokens().indexOf(token);
+        return id.isPresent() || at < 0 ? id : OptionalInt.of(at);
     }
 
     private void sentencePieces(int rows) {
@@ -198,7 +233,11 @@ public final class GgufVocabularyExport {
         }
         try (Tokenizer written = reopened()) {
             for (String text : texts) {
-                int[] wanted = original.encode(text, true, true);
+                int[] ids = original.encode(text, true, true);
+                if (subset.isPresent() && !subset.get().has(ids)) {
+                    continue;
+                }
+                int[] wanted = subset.map(s -> s.renumbered(ids)).orElse(ids);
                 int[] found = written.encode(text, true, true);
                 if (!Arrays.equals(wanted, found)) {
                     throw new FormatException(folder, "tokeniser", "GGUF cannot say all that it does: '" + text.strip() + "' is " + Arrays.toString(wanted)

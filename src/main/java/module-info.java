@@ -4,6 +4,7 @@ module dev.t2l {
     requires ai.djl.tokenizers;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;
+    requires io.javalin;
     requires java.desktop; // charts are drawn by it
     requires java.logging;
     requires java.net.http;

@@ -1,5 +1,6 @@
 package dev.t2l.cli;
 
+import dev.t2l.demo.TaskNeighbours;
 import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.io.SafeTensors;
 import dev.t2l.tensor.DType;
@@ -32,7 +33,7 @@ final class CheckpointExport {
         Path embeddings = from.resolve(Reconstruction.EMBEDDINGS);
         try {
             if (Files.isRegularFile(embeddings)) {
-                embeddings(embeddings, to.resolve(Reconstruction.EMBEDDINGS), dtype == DType.F32 ? DType.F32 : DType.BF16);
+                embeddings(embeddings, to, dtype);
             }
             if (Files.isRegularFile(from.resolve(CONFIG))) {
                 Files.copy(from.resolve(CONFIG), to.resolve(CONFIG), StandardCopyOption.REPLACE_EXISTING);
@@ -44,9 +45,13 @@ final class CheckpointExport {
 
     private static void embeddings(Path from, Path to, DType dtype) {
         try (SafeTensors file = SafeTensors.open(from)) {
-            Map<String, Tensor> converted = new LinkedHashMap<>();
-            file.weights().tensors().forEach((task, rows) -> converted.put(task, Quantise.tensor(rows, dtype)));
-            SafeTensors.write(to, converted, file.metadata());
+            if (dtype == DType.Q8_0) {
+                TaskNeighbours.writeSmall(to, file.weights().tensors());
+            } else {
+                Map<String, Tensor> converted = new LinkedHashMap<>();
+                file.weights().tensors().forEach((task, rows) -> converted.put(task, Quantise.tensor(rows, dtype)));
+                SafeTensors.write(to.resolve(Reconstruction.EMBEDDINGS), converted, file.metadata());
+            }
         }
     }
 

@@ -4,13 +4,17 @@ import dev.t2l.DescriptionFormat;
 import dev.t2l.TextToLora;
 import dev.t2l.backend.Backend;
 import dev.t2l.demo.DemoModels;
+import dev.t2l.demo.DemoServer;
 import dev.t2l.demo.DemoTasks;
 import dev.t2l.demo.LiveTier;
+import dev.t2l.demo.RecordedTier;
 import dev.t2l.io.ModelLocator;
+import dev.t2l.io.ModelSource;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -30,6 +35,8 @@ import picocli.CommandLine.Spec;
     "The language model is found on this machine or downloaded once (94 MiB); the text encoder and the hypernetwork come with the sources. "
         + "--base, --t2l and --encoder run the same demo on others."})
 final class Demo implements Callable<Integer> {
+    private static final int WIDE = 100;
+
     @Option(names = "--models", paramLabel = "DIR", description = "A folder that may have the language model. Default: that of the variable T2L_MODELS.")
     private Path models;
 
@@ -48,6 +55,13 @@ final class Demo implements Callable<Integer> {
     @Option(names = "--prompt", paramLabel = "PROMPT", description = "What to answer with the adapter of that sentence, and without it.")
     private String prompt;
 
+    @Option(names = "--web", paramLabel = "PORT", arity = "0..1", fallbackValue = "8642",
+            description = "Open the demo as a page for a browser on this machine, until Ctrl-C; 0: at any free port. Default port: ${FALLBACK-VALUE}.")
+    private Integer web;
+
+    @Option(names = "--svg", paramLabel = "FILE", description = "Write what the terminal shows there, too, as a picture.")
+    private Path svg;
+
     @Mixin
     private BackendOption backend;
 
@@ -62,10 +76,28 @@ final class Demo implements Callable<Integer> {
         if ((task == null) != (prompt == null)) {
             throw new ParameterException(spec.commandLine(), "--task and --prompt belong together");
         }
+        if (web != null && (task != null || svg != null)) {
+            throw new ParameterException(spec.commandLine(), "--web goes without --task, --prompt and --svg: the page asks for these");
+        }
+        if (svg == null) {
+            show(Page.of(spec.commandLine().getOut(), spec.usageMessage().width(), Terminal.isStandardOutput()));
+            return 0;
+        }
+        var kept = new StringWriter();
+        show(Page.of(new PrintWriter(kept), WIDE, true));
+        TerminalPicture.write(svg, "./t2l demo", kept.toString());
+        spec.commandLine().getOut().println(svg);
+        return 0;
+    }
+
+    private void show(Page page) throws IOException {
         long start = System.nanoTime();
-        var page = Page.of(spec.commandLine().getOut(), spec.usageMessage().width(), Terminal.isStandardOutput());
         try (Backend open = backend.open(); DemoModels opened = open(open)) {
             var live = new LiveTier(opened, LiveTier.Effort.on(open.name()));
+            if (web != null) {
+                serve(page, opened, live);
+                return;
+            }
             var text = new DemoText(page);
             text.opening(opened);
             if (open.name().equals("java")) {
@@ -76,19 +108,34 @@ final class Demo implements Callable<Integer> {
             } else {
                 live(text, live);
                 text.seconds("That took", start);
-                if (Terminal.isConversation()) {
+                new RecordedText(page).print(recorded());
+                if (svg == null && Terminal.isConversation()) {
                     converse(page, text, live);
                 }
             }
         }
-        return 0;
+    }
+
+    private void serve(Page page, DemoModels opened, LiveTier live) {
+        try (DemoServer server = DemoServer.start(opened, live, recorded(), web)) {
+            page.out().println("The demo is at " + server.address() + " until Ctrl-C; nothing leaves this machine.");
+            page.out().flush();
+            new CountDownLatch(1).await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // an end as good as Ctrl-C
+        }
+    }
+
+    /** The table of the models that come with the sources; of others there is none. */
+    private Optional<RecordedTier> recorded() {
+        return base == null && checkpoint == null && encoder == null ? RecordedTier.read(home("recorded")) : Optional.empty();
     }
 
     private DemoModels open(Backend open) {
         Path lm = base != null ? source.resolve(base) : locate();
         Path trained = checkpoint != null ? source.resolve(checkpoint) : shipped("t2l-smollm2");
         Optional<Path> reader = encoder != null ? Optional.of(source.resolve(encoder))
-                : checkpoint == null ? Optional.of(shipped("all-MiniLM-L6-v2.gguf")) : TextToLora.encoderOf(trained).map(source::resolve);
+                : checkpoint == null ? Optional.of(ModelSource.resolve(shipped("all-MiniLM-L6-v2.gguf.gz"))) : TextToLora.encoderOf(trained).map(source::resolve);
         return DemoModels.open(lm, trained, reader, open);
     }
 
@@ -100,11 +147,15 @@ final class Demo implements Callable<Integer> {
 
     /** What lies in the folder {@code models} of the sources. */
     private static Path shipped(String name) {
-        Path path = Path.of(System.getProperty("t2l.home", ""), "models", name);
+        Path path = home(name);
         if (!Files.exists(path)) {
             throw new IllegalArgumentException(path + " is not there; HINT: run ./t2l in the folder of the sources, or give --t2l and --encoder");
         }
         return path;
+    }
+
+    private static Path home(String name) {
+        return Path.of(System.getProperty("t2l.home", ""), "models", name);
     }
 
     private static void live(DemoText text, LiveTier live) {

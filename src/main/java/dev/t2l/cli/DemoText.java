@@ -7,7 +7,6 @@ import dev.t2l.hyper.HyperConfig;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /** What the demo's results look like in a terminal. */
 final class DemoText {
@@ -87,9 +86,12 @@ final class DemoText {
         page.text(MARGIN, 7, "other: " + quoted(two.ways().getLast().description()));
         int[] widths = columns(0.22, 0.38, 0.38);
         page.out().println(page.dim(rowText(widths, List.of("prompt", "adapter of the one", "adapter of the other"))));
+        int[] right = new int[3];
         for (LiveTier.TwoAnswers a : answers) {
+            right[(a.first().accepts(a.answerToFirst()) ? 1 : 0) + (a.second().accepts(a.answerToSecond()) ? 1 : 0)]++;
             page.row(MARGIN, widths, List.of(a.first().input(), withWanted(a.first(), a.answerToFirst()), withWanted(a.second(), a.answerToSecond())));
         }
+        page.format(MARGIN, "Of these %d prompts, %d got both answers right, %d one of them, %d none.", answers.size(), right[2], right[1], right[0]);
     }
 
     private static String withWanted(DemoTasks.Example example, String answer) {
@@ -131,9 +133,5 @@ final class DemoText {
 
     static String quoted(String text) {
         return "“" + text + "”";
-    }
-
-    static String names(List<String> names) {
-        return names.stream().collect(Collectors.joining(", "));
     }
 }

@@ -6,7 +6,6 @@ import dev.t2l.TextToLora;
 import dev.t2l.backend.Backend;
 import dev.t2l.io.HubId;
 import dev.t2l.io.PublishedFile;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -73,8 +72,7 @@ public final class DemoModels implements AutoCloseable {
     /** The training tasks' descriptions; empty if the checkpoint does not come with them. */
     public synchronized Optional<TaskNeighbours> neighbours() {
         if (neighbours == null) {
-            Path file = checkpoint.resolve(TaskNeighbours.FILE);
-            neighbours = Files.isRegularFile(file) ? Optional.of(TaskNeighbours.read(file)) : Optional.empty();
+            neighbours = TaskNeighbours.of(checkpoint);
         }
         return neighbours;
     }

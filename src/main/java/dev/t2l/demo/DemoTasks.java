@@ -1,11 +1,12 @@
 package dev.t2l.demo;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.t2l.eval.EvalExample;
+import dev.t2l.eval.Metric;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * Tasks that no hypernetwork of this project was trained on, and what is asked of them.
@@ -35,14 +36,9 @@ public record DemoTasks(String licence, List<Task> tasks, TwoWays twoWays) {
      * @param outputs the first is the one that is shown
      */
     public record Example(String input, List<String> outputs) {
-        /** Whether an answer is one of the accepted ones, but for case, white space and a final full stop. */
+        /** Whether an answer is one of the accepted ones, as {@link Metric#EXACT_MATCH} compares them. */
         public boolean accepts(String answer) {
-            return outputs.stream().anyMatch(output -> normalised(output).equals(normalised(answer)));
-        }
-
-        private static String normalised(String text) {
-            String squeezed = text.strip().replaceAll("\\s+", " ");
-            return (squeezed.endsWith(".") ? squeezed.substring(0, squeezed.length() - 1).strip() : squeezed).toLowerCase(Locale.ROOT);
+            return Metric.EXACT_MATCH.score(answer, new EvalExample(input, outputs, List.of())) == 1;
         }
     }
 

@@ -32,7 +32,7 @@ public final class LiveTier {
     public record Effort(int prompts, int shown, int tokens, int ownTokens) {
         /** Enough for a minute on two cores; plain Java, without the native kernels, is asked less. */
         public static Effort on(String backend) {
-            return backend.equals("java") ? new Effort(2, 2, 8, 24) : new Effort(20, 5, 20, 96);
+            return backend.equals("java") ? new Effort(2, 2, 8, 24) : new Effort(12, 5, 20, 96);
         }
     }
 

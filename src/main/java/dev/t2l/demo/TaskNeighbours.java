@@ -1,27 +1,32 @@
 package dev.t2l.demo;
 
 import dev.t2l.io.FormatException;
+import dev.t2l.io.Gguf;
+import dev.t2l.io.GgufWriter;
 import dev.t2l.io.SafeTensors;
+import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.train.Reconstruction;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * How near a description is to what a hypernetwork was trained on. The likeness of a description to a task is the largest cosine between
  * its embedding and those of the task's training descriptions.
  */
 public final class TaskNeighbours {
-    /** Beside a checkpoint: the embeddings of the training descriptions, [descriptions, width] by name of task. */
-    static final String FILE = Reconstruction.EMBEDDINGS;
+    private static final String SMALL_FILE = "task_embeddings.gguf";
 
     private final List<String> tasks;
     private final int[] taskOf;
     private final float[][] vectors;
     private final double loneliest;
+    private final TaskMap map;
 
     /**
      * A training task near a description.
@@ -36,12 +41,34 @@ public final class TaskNeighbours {
         this.taskOf = taskOf;
         this.vectors = vectors;
         this.loneliest = loneliestTask();
+        this.map = mapped();
     }
 
-    static TaskNeighbours read(Path file) {
-        try (SafeTensors tensors = SafeTensors.open(file)) {
-            return of(file, tensors.weights().tensors());
+    /**
+     * Those of a checkpoint's training descriptions, f32 [descriptions, width] by name of task in {@link Reconstruction#EMBEDDINGS} or smaller
+     * in a file of {@link #writeSmall}; empty if it comes with neither.
+     */
+    static Optional<TaskNeighbours> of(Path checkpoint) {
+        Path file = checkpoint.resolve(Reconstruction.EMBEDDINGS);
+        if (Files.isRegularFile(file)) {
+            try (SafeTensors tensors = SafeTensors.open(file)) {
+                return Optional.of(of(file, tensors.weights().tensors()));
+            }
         }
+        Path small = checkpoint.resolve(SMALL_FILE);
+        if (Files.isRegularFile(small)) {
+            try (Gguf tensors = Gguf.open(small)) {
+                return Optional.of(of(small, tensors.weights().tensors()));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Writes embeddings [descriptions, width] of tasks beside a checkpoint in a quarter of the size of f32: as Q8_0 in a GGUF file. */
+    public static void writeSmall(Path checkpoint, Map<String, Tensor> byTask) {
+        var writer = new GgufWriter(Map.of("general.architecture", "text-to-lora", "general.type", "embeddings"));
+        byTask.forEach((task, rows) -> writer.add(task, rows.cols() % DType.Q8_0.blockSize() == 0 ? DType.Q8_0 : DType.F16, rows));
+        writer.write(checkpoint.resolve(SMALL_FILE));
     }
 
     private static TaskNeighbours of(Path file, Map<String, Tensor> byTask) {
@@ -71,6 +98,41 @@ public final class TaskNeighbours {
             unit[i] /= (float) Math.sqrt(length);
         }
         return unit;
+    }
+
+    /** The tasks on a plane. */
+    TaskMap map() {
+        return map;
+    }
+
+    /** Where an embedding lies on it. */
+    TaskMap.Point place(String name, float[] embedding) {
+        return map.place(name, doubles(unit(embedding)));
+    }
+
+    private TaskMap mapped() {
+        double[][] means = new double[tasks.size()][vectors[0].length];
+        int[] counts = new int[tasks.size()];
+        for (int i = 0; i < vectors.length; i++) {
+            counts[taskOf[i]]++;
+            for (int k = 0; k < vectors[i].length; k++) {
+                means[taskOf[i]][k] += vectors[i][k];
+            }
+        }
+        for (int t = 0; t < means.length; t++) {
+            for (int k = 0; k < means[t].length; k++) {
+                means[t][k] /= counts[t];
+            }
+        }
+        return new TaskMap(tasks, means);
+    }
+
+    private static double[] doubles(float[] values) {
+        double[] wide = new double[values.length];
+        for (int k = 0; k < wide.length; k++) {
+            wide[k] = values[k];
+        }
+        return wide;
     }
 
     /** The training task that a description is most like. */

@@ -14,7 +14,7 @@ public final class ModelSource {
     }
 
     /**
-     * A path that exists, else the snapshot of {@code owner/name[@revision][/path]} in the cache. Nothing is downloaded.
+     * A path that exists (a file {@code .gz} unpacked), else the snapshot of {@code owner/name[@revision][/path]} in the cache. Nothing is downloaded.
      *
      * @throws UncheckedIOException if there is neither
      */
@@ -22,7 +22,7 @@ public final class ModelSource {
         return resolve(source, HubCache.standard(), null);
     }
 
-    /** A path that exists, as it is. */
+    /** A path that exists. */
     public static Path resolve(Path source) {
         return resolve(source.toString());
     }
@@ -40,7 +40,7 @@ public final class ModelSource {
     static Path resolve(String source, HubCache cache, HubDownload download) {
         Path local = local(source);
         if (local != null && Files.exists(local)) {
-            return local;
+            return source.endsWith(PackedFile.END) && Files.isRegularFile(local) ? PackedFile.unpacked(local, CacheFolder.standard()) : local;
         }
         HubId id = HubId.parse(source).orElseThrow(() -> missing(source, "there is no such file or folder, and it is no hub id (owner/name)"));
         if (download != null) {

@@ -9,11 +9,11 @@ import java.util.stream.IntStream;
  * @param values  falling
  * @param vectors vectors[i] of length 1 belongs to values[i]
  */
-record SymmetricEigen(double[] values, double[][] vectors) {
+public record SymmetricEigen(double[] values, double[][] vectors) {
     private static final int SWEEPS = 60;
 
     /** @param matrix symmetric [n][n]; left alone */
-    static SymmetricEigen of(double[][] matrix) {
+    public static SymmetricEigen of(double[][] matrix) {
         int n = matrix.length;
         double[][] m = new double[n][];
         double[][] v = new double[n][n]; // rows are the vectors

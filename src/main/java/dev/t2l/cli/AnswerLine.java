@@ -15,7 +15,7 @@ final class AnswerLine implements Consumer<String>, AutoCloseable {
 
     @Override
     public void accept(String piece) {
-        for (String part : piece.split("(?<=\\s)|(?=\\s)")) {
+        for (String part : Page.harmless(piece).split("(?<=\\s)|(?=\\s)")) {
             put(part);
         }
         page.out().flush();

@@ -81,9 +81,14 @@ record Page(PrintWriter out, int width, boolean rich) {
         return width - margin - GAP.length() * (columns - 1);
     }
 
+    /** Without control characters but white space: what a model says must not steer the terminal. */
+    static String harmless(String text) {
+        return text.replaceAll("[\\p{Cc}&&[^\\s]]", "\ufffd");
+    }
+
     /** A text in one line, cut where it is longer. */
     static String cut(String text, int width) {
-        String one = text.strip().replaceAll("\\s+", " ");
+        String one = harmless(text.strip().replaceAll("\\s+", " "));
         return one.length() <= width ? one : one.substring(0, Math.max(0, width - 1)) + "…";
     }
 }

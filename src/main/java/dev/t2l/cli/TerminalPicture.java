@@ -28,7 +28,7 @@ final class TerminalPicture {
         String size = String.format(Locale.ROOT, "width=\"%.0f\" height=\"%.0f\"", columns * ADVANCE + 2 * BORDER, lines.size() * LINE + 2 * BORDER);
         svg.append("<svg xmlns=\"http://www.w3.org/2000/svg\" ").append(size).append(">\n")
                 .append("<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#16181d\"/>\n")
-                .append("<g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"13\" fill=\"#d8dce2\" xml:space=\"preserve\">\n");
+                .append("<g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" font-size=\"13\" fill=\"#d8dce2\">\n");
         for (int i = 0; i < lines.size(); i++) {
             if (!lines.get(i).isEmpty()) {
                 svg.append(String.format(Locale.ROOT, "<text x=\"%.0f\" y=\"%.0f\">", BORDER, BORDER + (i + 0.75) * LINE)).append(spans(lines.get(i))).append("</text>\n");
@@ -37,8 +37,9 @@ final class TerminalPicture {
         return svg.append("</g>\n</svg>\n").toString();
     }
 
+    /** With spaces that no viewer takes for one. */
     private static String spans(String line) {
-        return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return line.replace(' ', '\u00a0').replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
                 .replace("✓", "<tspan fill=\"#7fd08a\">✓</tspan>").replace("✗", "<tspan fill=\"#e5857b\">✗</tspan>")
                 .replace(ESCAPE + "1m", "<tspan font-weight=\"bold\" fill=\"#ffffff\">").replace(ESCAPE + "2m", "<tspan fill=\"#8b94a1\">").replace(ESCAPE + "0m", "</tspan>");
     }

@@ -52,7 +52,7 @@ class DemoTest {
         Path svg = folder.resolve("demo.svg");
         assertEquals(0, demo("--svg", svg.toString()), err.toString());
         assertEquals(svg + System.lineSeparator(), out.toString());
-        String text = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(svg.toFile()).getDocumentElement().getTextContent();
+        String text = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(svg.toFile()).getDocumentElement().getTextContent().replace('\u00a0', ' ');
         for (String part : List.of("$ ./t2l demo", "(a)", "(b)", "(c)", "(d)", "(f)", "There is none yet", "film title → its language", "got both answers right")) {
             assertTrue(text.contains(part), part + ": " + text);
         }

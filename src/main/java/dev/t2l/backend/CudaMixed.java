@@ -132,7 +132,7 @@ final class CudaMixed extends WidenedMixed {
 
     /** @param add null for a kernel that has no such parameter */
     private static void rows(CudaLaunch launch, Tensor x, Norm norm, boolean wide, Boolean add) {
-        launch.i64(x.rows()).i32((int) (x.cols() / EACH)).pointer(norm.weight()).i32(CudaBackend.type("rmsNorm", norm.weight())).f32(norm.eps()).f32(norm.weightOffset());
+        launch.i64(x.rows()).i32((int) (x.cols() / EACH)).pointer(norm.weight()).i32(KernelTypes.require("rmsNorm", norm.weight())).f32(norm.eps()).f32(norm.weightOffset());
         if (add != null) {
             launch.i32(add ? 1 : 0);
         }

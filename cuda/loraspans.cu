@@ -140,8 +140,7 @@ INLINE void dots(float sums[64], const T *__restrict__ v, int64_t first, int row
 /* Grid: eights of a span's rows, adapters times eights of ranks, {low} or {low, t}. A warp has every fourth 128 columns of all of them. */
 template <typename T> INLINE void low_body(const T *x, const T *dy, const lora_spans &lora) {
     __shared__ float sums[LOW_THREADS / WARP][64];
-    const int64_t eights = lora.stride / EIGHT;
-    const int64_t f = blockIdx.y / eights;
+    const int64_t eights = lora.stride / EIGHT, f = blockIdx.y / eights;
     const int first_rank = (int)(blockIdx.y % eights) * EIGHT;
     const span rows = span_of(lora, f);
     const lora_factor factor = lora.table[f];
@@ -154,8 +153,7 @@ template <typename T> INLINE void low_body(const T *x, const T *dy, const lora_s
     const T *v = (of_x ? x : dy) + first * columns;
     const float *m = (of_x ? factor.a : lora.turned + f * lora.stride * lora.out) + first_rank * columns;
     float *to = of_x ? lora.low : lora.t;
-    const int left = (int)min(rows.to - first, (int64_t)EIGHT);
-    const int ranks = factor.rank - first_rank;
+    const int left = (int)min(rows.to - first, (int64_t)EIGHT), ranks = factor.rank - first_rank;
     float v_m[64] = {};
     if (ranks <= 0) { /* zeros */
     } else if (of_x && lora.threshold != 0) {
@@ -176,14 +174,6 @@ template <typename T> INLINE void low_body(const T *x, const T *dy, const lora_s
         }
         to[row * lora.stride + rank] = rank < factor.rank ? factor.scale * sum : 0;
     }
-}
-
-KERNEL __launch_bounds__(LOW_THREADS, 3) lora_low_f32(const float *x, const float *dy, lora_spans lora) {
-    low_body(x, dy, lora);
-}
-
-KERNEL __launch_bounds__(LOW_THREADS, 3) lora_low_bf16(const uint16_t *x, const uint16_t *dy, lora_spans lora) {
-    low_body(x, dy, lora);
 }
 
 /* A pair of f32 as two pairs of bf16 that add up to them, but for 2^-16 of it. */
@@ -242,8 +232,7 @@ INLINE void tile_dots(float sums[4], const uint16_t *__restrict__ v, int64_t fir
 /* As lora_low_bf16, for rows of whole eights at multiples of 16 bytes. Grid: sixteens of a span's rows, else the same. */
 KERNEL __launch_bounds__(TILE_THREADS, 2) lora_low_tiles(const uint16_t *x, const uint16_t *dy, lora_spans lora) {
     __shared__ float sums[TILE_THREADS / WARP][16][EIGHT];
-    const int64_t eights = lora.stride / EIGHT;
-    const int64_t f = blockIdx.y / eights;
+    const int64_t eights = lora.stride / EIGHT, f = blockIdx.y / eights;
     const int first_rank = (int)(blockIdx.y % eights) * EIGHT;
     const span rows = span_of(lora, f);
     const lora_factor factor = lora.table[f];
@@ -255,8 +244,7 @@ KERNEL __launch_bounds__(TILE_THREADS, 2) lora_low_tiles(const uint16_t *x, cons
     const int64_t columns = of_x ? lora.in : lora.out;
     const uint16_t *v = (of_x ? x : dy) + first * columns;
     const float *m = (of_x ? factor.a : lora.turned + f * lora.stride * lora.out) + first_rank * columns;
-    const int left = (int)min(rows.to - first, (int64_t)16);
-    const int ranks = factor.rank - first_rank;
+    const int left = (int)min(rows.to - first, (int64_t)16), ranks = factor.rank - first_rank;
     float mine[4] = {};
     if (ranks <= 0) { /* zeros */
     } else if (dropped) {
@@ -359,14 +347,6 @@ template <typename T> INLINE void outer_body(T *to, bool back, const lora_spans 
     }
 }
 
-KERNEL __launch_bounds__(OUTER_THREADS) lora_outer_f32(float *to, int back, lora_spans lora) {
-    outer_body(to, back != 0, lora);
-}
-
-KERNEL __launch_bounds__(OUTER_THREADS) lora_outer_bf16(uint16_t *to, int back, lora_spans lora) {
-    outer_body(to, back != 0, lora);
-}
-
 /* Where the sums of a piece go. */
 INLINE float *partial_of(const lora_spans &lora, bool of_b, int64_t f, int64_t piece) {
     float *p = lora.partial + (of_b ? lora.count * lora.pieces * lora.stride * lora.in : 0);
@@ -432,18 +412,9 @@ template <typename T> INLINE void pieces_body(const T *x, const T *dy, const lor
     }
 }
 
-KERNEL __launch_bounds__(PIECE_THREADS) lora_pieces_f32(const float *x, const float *dy, lora_spans lora) {
-    pieces_body(x, dy, lora);
-}
-
-KERNEL __launch_bounds__(PIECE_THREADS) lora_pieces_bf16(const uint16_t *x, const uint16_t *dy, lora_spans lora) {
-    pieces_body(x, dy, lora);
-}
-
 /* Grid: 256s of columns, adapters times stride, {A, B}. */
 KERNEL lora_gradients(lora_spans lora) {
-    const int64_t f = blockIdx.y / lora.stride;
-    const int64_t k = blockIdx.y % lora.stride;
+    const int64_t f = blockIdx.y / lora.stride, k = blockIdx.y % lora.stride;
     const bool of_b = blockIdx.z == 1;
     const int64_t columns = of_b ? lora.out : lora.in;
     const int64_t c = blockIdx.x * (int64_t)blockDim.x + threadIdx.x;
@@ -462,3 +433,17 @@ KERNEL lora_gradients(lora_spans lora) {
     float *at = of_b ? (float *)to.b + lora_row(c, lora.head_dim) * rank + k : (float *)to.a + k * columns + c;
     *at += sum;
 }
+
+#define TYPED(NAME, T)                                                                                                                              \
+    KERNEL __launch_bounds__(LOW_THREADS, 3) lora_low_##NAME(const T *x, const T *dy, lora_spans lora) {                                            \
+        low_body(x, dy, lora);                                                                                                                      \
+    }                                                                                                                                               \
+    KERNEL __launch_bounds__(OUTER_THREADS) lora_outer_##NAME(T *to, int back, lora_spans lora) {                                                   \
+        outer_body(to, back != 0, lora);                                                                                                            \
+    }                                                                                                                                               \
+    KERNEL __launch_bounds__(PIECE_THREADS) lora_pieces_##NAME(const T *x, const T *dy, lora_spans lora) {                                          \
+        pieces_body(x, dy, lora);                                                                                                                   \
+    }
+
+TYPED(f32, float)
+TYPED(bf16, uint16_t)

@@ -1,5 +1,6 @@
-/* Checks and times hyperbody.cu; see run.sh. */
+/* Checks and times hyperbody.cu and hyperbodymany.cu; see run.sh. */
 #include "../hyperbody.cu"
+#include "../hyperbodymany.cu"
 #include "norms.h"
 
 /* A hypernetwork's body: the task encoder or none, then blocks. */
@@ -78,12 +79,13 @@ struct body_case {
     int shared() const {
         return AT_LAST + BODY_ROWS * (std::max((int)LATENT, out) + 4) * 4 + blocks * UP_BYTES + ((blocks - 1) * LATENT + out) * DOWN_PITCH;
     }
-    void run(bool early, float *to = nullptr, int64_t from = 0, int64_t rows = 0) {
+    void run(bool many, float *to = nullptr, int64_t from = 0, int64_t rows = 0) {
         rows = rows == 0 ? n : rows;
         body_network of = net;
         of.description += from;
-        launch_clusters(hyper_body, dim3((unsigned)(BODY_CLUSTER * ((rows + BODY_ROWS - 1) / BODY_ROWS))), 256, shared(), BODY_CLUSTER, early, to == nullptr ? y.data : to,
-                        dx.data + from * LATENT, rows, width, blocks, of);
+        const int each = many ? MANY_ROWS : BODY_ROWS;
+        launch_clusters(many ? hyper_body_many : hyper_body, dim3((unsigned)(BODY_CLUSTER * ((rows + each - 1) / each))), BODY_THREADS, many ? (int)MANY_BYTES : shared(), BODY_CLUSTER, false,
+                        to == nullptr ? y.data : to, dx.data + from * LATENT, rows, width, blocks, of);
     }
     std::vector<double> expected() const {
         std::vector<float> v = x;
@@ -118,28 +120,33 @@ struct body_case {
 
 static void check(int n, int width, int descriptions, int blocks, int out, bool task, random_numbers &r) {
     body_case c(n, width, descriptions, blocks, out, task, r);
-    c.run(false);
-    char what[100];
-    snprintf(what, sizeof what, "body, n %d, width %d, blocks %d, out %d, task %d", n, width, blocks, out, task);
-    std::vector<float> all = c.y.host();
-    expect(what, all, c.expected(), 3e-5);
-    device<float> one(out);
-    c.run(false, one.data, n - 1, 1);
-    failures += memcmp(one.host().data(), &all[(n - 1) * (size_t)out], out * 4) != 0 && printf("FAIL %s: the last row alone has other bits\n", what);
+    std::vector<float> all[2];
+    for (bool many : {false, true}) {
+        char what[100];
+        snprintf(what, sizeof what, "body, n %d, width %d, blocks %d, out %d, task %d, many %d", n, width, blocks, out, task, many);
+        c.run(many);
+        all[many] = c.y.host();
+        expect(what, all[many], c.expected(), 3e-5);
+        device<float> one(out);
+        c.run(many, one.data, n - 1, 1);
+        failures += memcmp(one.host().data(), &all[many][(n - 1) * (size_t)out], out * 4) != 0 && printf("FAIL %s: the last row alone has other bits\n", what);
+    }
+    expect_true("few and many rows have the same bits", memcmp(all[0].data(), all[1].data(), all[0].size() * 4) == 0);
 }
 
 int main(int count, char **arguments) {
     random_numbers r = {11};
     check(9, 64, 2, 2, 128, true, r);
+    check(3, 8, 1, 1, 192, false, r);
 #ifndef T2L_EMULATE
     check(64, 1024, 1, 4, 512, true, r);
     check(21, 384, 4, 4, 512, true, r);
-    check(3, 8, 1, 1, 192, false, r);
+    check(150, 384, 4, 4, 512, true, r);
     check(40, 8, 1, 3, 512, false, r);
     if (count < 2 || strcmp(arguments[1], "check") != 0) {
-        for (int descriptions : {1, 2, 8, 32}) {
+        for (int descriptions : {1, 2, 3, 4, 8, 32}) {
             body_case c(64 * descriptions, 1024, descriptions, 4, 512, true, r);
-            printf("%8.2f us for %d descriptions\n", time_us([&](int) { c.run(false); }, 10), descriptions);
+            printf("%8.2f us for %d descriptions, %.2f by the other kernel\n", time_us([&](int) { c.run(false); }, 10), descriptions, time_us([&](int) { c.run(true); }, 10));
         }
     }
 #endif

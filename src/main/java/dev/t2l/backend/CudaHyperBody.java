@@ -5,11 +5,12 @@ import dev.t2l.tensor.Tensor;
 import java.util.List;
 
 /**
- * Launches of {@code cuda/hyperbody.cu}: a hypernetwork's body in one, for bf16 weights of the sizes that published checkpoints have for
- * Mistral-7B, on compute capability 9.0. Whether a body comes here follows from its weights alone.
+ * Launches of {@code cuda/hyperbody.cu} and {@code cuda/hyperbodymany.cu}: a hypernetwork's body in one, for bf16 weights of the sizes that
+ * published checkpoints have for Mistral-7B, on compute capability 9.0. Whether a body comes here follows from its weights alone; which of
+ * the two leaves no trace in the bits.
  */
 final class CudaHyperBody {
-    /** Sizes of {@code hyperbody.cu}, by their names there. */
+    /** Sizes of {@code hyperbody.cuh}, by their names there. */
     private static final int BLOCKS = 4;
     private static final int BLOCK_FIELDS = 9;
     private static final int CLUSTER = 8;
@@ -23,13 +24,19 @@ final class CudaHyperBody {
     private static final int THREADS = 256;
     /** Barriers, the task's outputs, x, h and the sums of every second block; then come the last block's, as wide as it is, and weights. */
     private static final int BEFORE_SUMS = 64 + ROWS * 4 * (TASK / CLUSTER + LATENT + 8 + OWN + 8 + LATENT + 4);
+    private static final int MANY_ROWS = CLUSTER * ROWS;
+    private static final int SUMS = MANY_ROWS * (LATENT + 4) * 4;
+    /** Barriers, the task's outputs, x and h as their two parts, two of sums, four pieces of weights. */
+    private static final int MANY_BYTES = 128 + MANY_ROWS * (TASK / CLUSTER * 4 + LATENT * 4 + 64 + OWN * 4 + 64) + 2 * SUMS + 4 * 128 * DOWN_PITCH;
 
     private final CudaDevice device;
-    private final CudaFunction kernel;
+    private final CudaFunction few;
+    private final CudaFunction many;
 
     CudaHyperBody(CudaDevice device) {
         this.device = device;
-        this.kernel = device.module("hyperbody").function("hyper_body").maxShared(device.sharedPerBlock());
+        this.few = device.module("hyperbody").function("hyper_body").maxShared(device.sharedPerBlock());
+        this.many = device.module("hyperbodymany").function("hyper_body_many").maxShared(device.sharedPerBlock());
     }
 
     /** {@link Backend#hyperBody}; or nothing, and returns false, if it is of another shape. */
@@ -47,14 +54,15 @@ final class CudaHyperBody {
         if (shared > device.sharedPerBlock()) {
             return false;
         }
-        CudaLaunch launch = kernel.args().pointer(blocks.getLast().down().y()).pointer(x).i64(x.rows()).i32(task == null ? 0 : (int) task.embeddings().cols())
+        boolean isMany = x.rows() > device.multiprocessors(); // clusters of few rows would have to wait for each other
+        CudaLaunch launch = (isMany ? many : few).args().pointer(blocks.getLast().down().y()).pointer(x).i64(x.rows()).i32(task == null ? 0 : (int) task.embeddings().cols())
                 .i32(blocks.size());
         blocks.forEach(block -> pass(launch, block));
         for (int i = blocks.size() * BLOCK_FIELDS; i < BLOCKS * BLOCK_FIELDS; i++) {
             launch.i64(0);
         }
         pass(launch, task, eps);
-        launch.runClusters(CLUSTER, Math.toIntExact(CLUSTER * CudaLinear.ceil(x.rows(), ROWS)), 1, THREADS, shared);
+        launch.runClusters(CLUSTER, Math.toIntExact(CLUSTER * CudaLinear.ceil(x.rows(), isMany ? MANY_ROWS : ROWS)), 1, THREADS, isMany ? MANY_BYTES : shared);
         return true;
     }
 

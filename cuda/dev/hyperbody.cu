@@ -83,7 +83,7 @@ struct body_case {
         rows = rows == 0 ? n : rows;
         body_network of = net;
         of.description += from;
-        const int each = many ? MANY_ROWS : BODY_ROWS;
+        const int each = many ? (int)MANY_ROWS : (int)BODY_ROWS;
         launch_clusters(many ? hyper_body_many : hyper_body, dim3((unsigned)(BODY_CLUSTER * ((rows + each - 1) / each))), BODY_THREADS, many ? (int)MANY_BYTES : shared(), BODY_CLUSTER, false,
                         to == nullptr ? y.data : to, dx.data + from * LATENT, rows, width, blocks, of);
     }

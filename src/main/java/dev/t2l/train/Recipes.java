@@ -11,7 +11,7 @@ import java.util.List;
 
 /** Configurations that come with the library; the folder {@code recipes} of its sources. */
 public final class Recipes {
-    private static final List<String> NAMES = List.of("paper-sft-mistral", "paper-recon-9", "smollm2-sft", "smollm2-recon", "smollm2-mt", "smollm2-hyperdecoders", "oracle");
+    private static final List<String> NAMES = List.of("paper-sft-mistral", "paper-recon-9", "smollm2-sft", "smollm2-recon", "smollm2-mt", "smollm2-hyperdecoders", "smollm2-demo", "oracle");
 
     private Recipes() {
     }

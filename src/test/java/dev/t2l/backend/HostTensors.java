@@ -268,7 +268,7 @@ public final class HostTensors extends HostBackend {
         try (Call c = new Call()) {
             LoraRows.Routing routing = rows.routing();
             List<Tensor> prototypes = routing.prototypes().stream().map(c::in).toList();
-            var there = new LoraRows.Routing(prototypes, c.in(KernelData.pointers(prototypes)), c.in(routing.given()), c.in(routing.choices()));
+            var there = new LoraRows.Routing(prototypes, c.out(KernelData.pointers(prototypes)), c.in(routing.given()), c.in(routing.choices()));
             device.route(c.in(x), new LoraRows(rows.factors(), rows.table(), c.in(rows.slots()), c.out(rows.weights()), rows.headDim(), there));
         }
     }

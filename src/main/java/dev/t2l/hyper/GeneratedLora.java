@@ -18,36 +18,53 @@ import java.util.function.LongFunction;
 /**
  * One generated adapter, in the backend's memory, and the owner of that memory: one allocation, in which a module's matrices of
  * all layers lie together.
- *
- * @param lora    the adapter: layer by layer, views of {@code factors}
- * @param factors per module {@code m}: {@code A.m} f32 [layers, r, in] and {@code B.m} f32 [layers, out, r]; closing them ends the adapter
- * @param all     the whole allocation, u8
  */
-public record GeneratedLora(LoraWeights lora, Weights factors, Tensor all) implements AutoCloseable {
+public final class GeneratedLora implements AutoCloseable {
+    private final HyperConfig config;
+    private final Weights factors;
+    private final Tensor all;
+    private LoraWeights lora; // made when first wanted: while a device still computes what it shows
+
+    private GeneratedLora(HyperConfig config, LongFunction<Memory> allocator) {
+        TensorTable table = table(config);
+        Memory memory = allocator.apply(table.bytes());
+        this.config = config;
+        this.factors = table.carve(_ -> memory);
+        this.all = Tensor.of(DType.U8, memory.segment(), table.bytes());
+    }
 
     /** An adapter of zeros to be filled in. */
     static GeneratedLora allocate(Backend backend, HyperConfig config) {
-        return of(config, backend::allocate);
+        return new GeneratedLora(config, backend::allocate);
     }
 
     /** An adapter that is to be written whole before it is read. */
     static GeneratedLora unwritten(Backend backend, HyperConfig config) {
-        return of(config, backend::allocateUnwritten);
+        return new GeneratedLora(config, backend::allocateUnwritten);
     }
 
-    private static GeneratedLora of(HyperConfig config, LongFunction<Memory> allocator) {
-        TensorTable table = table(config);
-        Memory memory = allocator.apply(table.bytes());
-        Weights factors = table.carve(_ -> memory);
-        Map<Site, Pair> pairs = new HashMap<>();
-        for (Target t : config.targets()) {
-            Tensor a = factors.get(name('A', t.projection()));
-            Tensor b = factors.get(name('B', t.projection()));
-            for (int l = 0; l < config.lora().layers(); l++) {
-                pairs.put(new Site(l, t.projection()), new Pair(layer(a, l), layer(b, l), config.lora().scale()));
+    /** The adapter: layer by layer, views of {@link #factors}. */
+    public synchronized LoraWeights lora() {
+        if (lora == null) {
+            Map<Site, Pair> pairs = new HashMap<>();
+            for (Target t : config.targets()) {
+                for (int l = 0; l < config.lora().layers(); l++) {
+                    pairs.put(new Site(l, t.projection()), new Pair(layer(a(t.projection()), l), layer(b(t.projection()), l), config.lora().scale()));
+                }
             }
+            lora = new LoraWeights(pairs);
         }
-        return new GeneratedLora(new LoraWeights(pairs), factors, Tensor.of(DType.U8, memory.segment(), table.bytes()));
+        return lora;
+    }
+
+    /** Per module {@code m}: {@code A.m} f32 [layers, r, in] and {@code B.m} f32 [layers, out, r]; closing them ends the adapter. */
+    public Weights factors() {
+        return factors;
+    }
+
+    /** The whole allocation, u8. */
+    public Tensor all() {
+        return all;
     }
 
     /** What an adapter's allocation holds. */

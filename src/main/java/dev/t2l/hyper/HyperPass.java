@@ -62,6 +62,7 @@ public final class HyperPass implements AutoCloseable {
                 adapters.add(GeneratedLora.unwritten(backend, forward.config()));
             }
             forward.heads(acts, rows, forward.result(acts), adapters);
+            adapters.forEach(GeneratedLora::lora); // while a device computes them
             return List.copyOf(adapters);
         } catch (RuntimeException | Error e) {
             adapters.forEach(GeneratedLora::close);

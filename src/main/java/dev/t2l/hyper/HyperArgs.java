@@ -51,7 +51,7 @@ final class HyperArgs {
             throw new FormatException(file, "YAML", e.getMessage(), e);
         }
         if (!(root instanceof Map<?, ?> map)) {
-            throw new FormatException(file, "root", "wanted a map of arguments, found " + kind(root));
+            throw new FormatException(file, "root", "wanted a map of arguments, found " + FormatException.inWords(root));
         }
         Map<String, Object> values = new LinkedHashMap<>();
         map.forEach((key, value) -> values.put(String.valueOf(key), value));
@@ -162,15 +162,6 @@ final class HyperArgs {
     }
 
     FormatException problem(String key, String wanted, Object found) {
-        return new FormatException(file, "key '" + key + "'", "wanted " + wanted + ", found " + kind(found));
-    }
-
-    private static String kind(Object value) {
-        return switch (value) {
-            case null -> "nothing";
-            case Map<?, ?> map -> "a map of " + map.size();
-            case List<?> list -> "a list of " + list.size();
-            default -> "'" + value + "'";
-        };
+        return new FormatException(file, "key '" + key + "'", "wanted " + wanted + ", found " + FormatException.inWords(found));
     }
 }

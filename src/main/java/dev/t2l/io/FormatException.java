@@ -1,6 +1,8 @@
 package dev.t2l.io;
 
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 
 /** A file that is not what its format demands. The message names the file, the place in it, and the cause. */
 public final class FormatException extends RuntimeException {
@@ -17,5 +19,15 @@ public final class FormatException extends RuntimeException {
 
     public FormatException(Path file, String place, String cause, Throwable reason) {
         super(file + ": " + place + ": " + cause, reason);
+    }
+
+    /** A value of a YAML or JSON document as a message names it. */
+    public static String inWords(Object value) {
+        return switch (value) {
+            case null -> "nothing";
+            case Map<?, ?> map -> "a map of " + map.size();
+            case List<?> list -> "a list of " + list.size();
+            default -> "'" + value + "'";
+        };
     }
 }

@@ -35,7 +35,7 @@ final class Section {
     Section section(String key) {
         Object value = values.get(key);
         if (value != null && !(value instanceof Map<?, ?>)) {
-            throw problem(key, "wanted a map of keys and values, found " + kind(value));
+            throw problem(key, "wanted a map of keys and values, found " + FormatException.inWords(value));
         }
         var inner = new Section(file, pathOf(key), value == null ? Map.of() : (Map<?, ?>) value, lines);
         resolved.put(key, inner.resolved);
@@ -49,7 +49,7 @@ final class Section {
     Optional<String> text(String key) {
         Object value = keep(key, values.get(key));
         if (value != null && !(value instanceof String)) {
-            throw problem(key, "wanted text, found " + kind(value) + "; HINT: quote it");
+            throw problem(key, "wanted text, found " + FormatException.inWords(value) + "; HINT: quote it");
         }
         return Optional.ofNullable((String) value);
     }
@@ -63,7 +63,7 @@ final class Section {
     boolean flag(String key, boolean missing) {
         Object value = values.get(key);
         if (value != null && !(value instanceof Boolean)) {
-            throw problem(key, "wanted true or false, found " + kind(value));
+            throw problem(key, "wanted true or false, found " + FormatException.inWords(value));
         }
         return (boolean) keep(key, value == null ? missing : value);
     }
@@ -79,7 +79,7 @@ final class Section {
             return OptionalInt.empty();
         }
         if (!(value instanceof Integer number) || number < least) {
-            throw problem(key, "wanted an integer of at least " + least + ", found " + kind(value));
+            throw problem(key, "wanted an integer of at least " + least + ", found " + FormatException.inWords(value));
         }
         return OptionalInt.of(number);
     }
@@ -87,7 +87,7 @@ final class Section {
     long seed(String key, long missing) {
         Object value = values.get(key);
         if (value != null && !(value instanceof Integer) && !(value instanceof Long)) {
-            throw problem(key, "wanted an integer of at most 64 bits, found " + kind(value));
+            throw problem(key, "wanted an integer of at most 64 bits, found " + FormatException.inWords(value));
         }
         return (long) keep(key, value == null ? missing : ((Number) value).longValue());
     }
@@ -102,7 +102,7 @@ final class Section {
             default -> Double.NaN;
         };
         if (!(number >= least && number <= most)) {
-            throw problem(key, "wanted a number " + (most == Double.MAX_VALUE ? "of at least " + least : "from " + least + " to " + most) + ", found " + kind(value));
+            throw problem(key, "wanted a number " + (most == Double.MAX_VALUE ? "of at least " + least : "from " + least + " to " + most) + ", found " + FormatException.inWords(value));
         }
         return (double) keep(key, number);
     }
@@ -120,7 +120,7 @@ final class Section {
         Object value = values.get(key);
         E[] all = missing.getDeclaringClass().getEnumConstants();
         E chosen = value == null ? missing : Arrays.stream(all).filter(e -> e.name().equalsIgnoreCase(String.valueOf(value))).findFirst()
-                .orElseThrow(() -> problem(key, "wanted one of " + Arrays.stream(all).map(Section::word).collect(Collectors.joining(", ")) + ", found " + kind(value)));
+                .orElseThrow(() -> problem(key, "wanted one of " + Arrays.stream(all).map(Section::word).collect(Collectors.joining(", ")) + ", found " + FormatException.inWords(value)));
         keep(key, word(chosen));
         return chosen;
     }
@@ -136,12 +136,12 @@ final class Section {
             return missing;
         }
         if (!(value instanceof List<?> list)) {
-            throw problem(key, "wanted a list, found " + kind(value));
+            throw problem(key, "wanted a list, found " + FormatException.inWords(value));
         }
         List<String> texts = new ArrayList<>();
         for (int i = 0; i < list.size(); i++) {
             if (!(list.get(i) instanceof String text)) {
-                throw problem(key + "[" + i + "]", "wanted text, found " + kind(list.get(i)) + "; HINT: quote numbers and words such as yes");
+                throw problem(key + "[" + i + "]", "wanted text, found " + FormatException.inWords(list.get(i)) + "; HINT: quote numbers and words such as yes");
             }
             texts.add(text);
         }
@@ -152,13 +152,13 @@ final class Section {
     /** The maps of a list. */
     List<Section> sections(String key) {
         if (!(values.get(key) instanceof List<?> list)) {
-            throw problem(key, "wanted a list of maps, found " + kind(values.get(key)));
+            throw problem(key, "wanted a list of maps, found " + FormatException.inWords(values.get(key)));
         }
         keep(key, list);
         List<Section> sections = new ArrayList<>();
         for (int i = 0; i < list.size(); i++) {
             if (!(list.get(i) instanceof Map<?, ?> map)) {
-                throw problem(key + "[" + i + "]", "wanted a map of keys and values, found " + kind(list.get(i)));
+                throw problem(key + "[" + i + "]", "wanted a map of keys and values, found " + FormatException.inWords(list.get(i)));
             }
             sections.add(new Section(file, pathOf(key) + "[" + i + "]", map, lines));
         }
@@ -219,14 +219,5 @@ final class Section {
         String at = pathOf(key);
         Integer line = lines.containsKey(at) ? lines.get(at) : lines.get(path);
         return new FormatException(file, (line == null ? "" : "line " + line + ", ") + "key '" + at + "'", cause);
-    }
-
-    private static String kind(Object value) {
-        return switch (value) {
-            case null -> "nothing";
-            case Map<?, ?> map -> "a map of " + map.size();
-            case List<?> list -> "a list of " + list.size();
-            default -> "'" + value + "'";
-        };
     }
 }

@@ -306,7 +306,7 @@ public interface Backend extends AutoCloseable {
      * The body of a hypernetwork: task embeddings into the first columns of x, unless {@code task} is null, then blocks one after the other. The
      * result is the last block's {@code down.y}.
      *
-     * @param x f32 [n, d]; its first columns are undefined afterwards if there is a task
+     * @param x f32 [n, d]; its first columns are undefined afterwards if there is a task, but the result itself if there are no blocks
      */
     default void hyperBody(Tensor x, TaskEncoder task, List<FeedForward> blocks) {
         if (task != null) {

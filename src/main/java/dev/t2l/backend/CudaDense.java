@@ -272,10 +272,11 @@ final class CudaDense {
 
     /** By weights and where operands lie: what adapters a batch has does not count. */
     private boolean pair(Product p, Product q) {
-        long apart = q.w().address() - p.w().address();
-        boolean sameOrder = apart > 0 == q.y().address() > p.y().address();
+        long weights = q.w().address() - p.w().address();
+        long results = q.y().address() - p.y().address();
+        boolean sameOrder = weights != 0 && weights > 0 == results > 0;
         return p.w().dtype() == DType.BF16 && q.w().dtype() == DType.BF16 && p.w().rows() == q.w().rows() && p.y().dtype() == q.y().dtype()
-                && p.w().rows() * CudaBlasLt.ROWS < TILE * device.multiprocessors() && sameOrder && Math.abs(apart) < FAR;
+                && p.w().rows() * CudaBlasLt.ROWS < TILE * device.multiprocessors() && sameOrder && Math.max(Math.abs(weights), Math.abs(results)) < FAR;
     }
 
     /** @param type of what is to lie at y: F32 or BF16 */

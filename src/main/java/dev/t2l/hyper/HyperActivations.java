@@ -138,22 +138,31 @@ final class HyperActivations implements AutoCloseable {
     /** Allocates the table and fills in the indices. */
     static HyperActivations allocate(Backend backend, HyperConfig config, HyperRows rows, boolean kept) {
         var a = new HyperActivations(table(config, rows, kept).carve(backend::allocate), rows.descriptions(), kept);
-        a.upload(backend, "identity", rows.identity());
-        a.upload(backend, "layer_of_site", rows.layerOfSite());
-        a.upload(backend, "description_of_site", rows.descriptionOfSite());
-        a.upload(backend, "module_of_site", rows.moduleOfSite());
-        if (config.architecture().sharedAbHead()) {
-            a.upload(backend, "site_of_branch", rows.siteOfBranch());
-            a.upload(backend, "factor_of_branch", rows.factorOfBranch());
-        }
-        if (config.architecture().autoregGen()) {
-            a.upload(backend, "branch_of_head_row", rows.branchOfHeadRow());
-            a.upload(backend, "rank_of_head_row", rows.rankOfHeadRow());
-            if (!config.architecture().learnablePosEmb()) {
-                backend.upload(a.get("rank.frequencies"), frequencies(config.architecture().latent()).data());
-            }
+        try {
+            a.upload(backend, config, rows);
+        } catch (RuntimeException | Error e) {
+            a.close();
+            throw e;
         }
         return a;
+    }
+
+    private void upload(Backend backend, HyperConfig config, HyperRows rows) {
+        upload(backend, "identity", rows.identity());
+        upload(backend, "layer_of_site", rows.layerOfSite());
+        upload(backend, "description_of_site", rows.descriptionOfSite());
+        upload(backend, "module_of_site", rows.moduleOfSite());
+        if (config.architecture().sharedAbHead()) {
+            upload(backend, "site_of_branch", rows.siteOfBranch());
+            upload(backend, "factor_of_branch", rows.factorOfBranch());
+        }
+        if (config.architecture().autoregGen()) {
+            upload(backend, "branch_of_head_row", rows.branchOfHeadRow());
+            upload(backend, "rank_of_head_row", rows.rankOfHeadRow());
+            if (!config.architecture().learnablePosEmb()) {
+                backend.upload(get("rank.frequencies"), frequencies(config.architecture().latent()).data());
+            }
+        }
     }
 
     private void upload(Backend backend, String name, int[] ids) {

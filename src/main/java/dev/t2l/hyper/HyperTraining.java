@@ -31,14 +31,22 @@ public final class HyperTraining implements AutoCloseable {
 
         static Pass allocate(Backend backend, HyperConfig config, int descriptions) {
             HyperRows rows = HyperRows.of(config, descriptions);
-            List<GeneratedLora> adapters = new ArrayList<>();
-            List<GeneratedLora> gradients = new ArrayList<>();
-            for (int i = 0; i < descriptions; i++) {
-                adapters.add(GeneratedLora.allocate(backend, config));
-                gradients.add(GeneratedLora.allocate(backend, config));
+            List<GeneratedLora> loras = new ArrayList<>(); // adapters, then their gradients
+            HyperActivations acts = null;
+            try {
+                for (int i = 0; i < 2 * descriptions; i++) {
+                    loras.add(GeneratedLora.allocate(backend, config));
+                }
+                acts = HyperActivations.allocate(backend, config, rows, true);
+                return new Pass(rows, acts, HyperScratch.allocate(backend, config, rows), List.copyOf(loras.subList(0, descriptions)),
+                        List.copyOf(loras.subList(descriptions, 2 * descriptions)), null);
+            } catch (RuntimeException | Error e) {
+                loras.forEach(GeneratedLora::close);
+                if (acts != null) {
+                    acts.close();
+                }
+                throw e;
             }
-            return new Pass(rows, HyperActivations.allocate(backend, config, rows, true), HyperScratch.allocate(backend, config, rows),
-                    List.copyOf(adapters), List.copyOf(gradients), null);
         }
 
         Pass with(Last now) {

@@ -41,6 +41,17 @@ public final class Hypernetwork implements AutoCloseable {
         this.config = config;
         this.backend = backend;
         this.placement = backend.placement();
+        try {
+            Map<String, Tensor> placed = placed(config, weights, placement);
+            this.affine = OutputAffine.of(config, weights, backend);
+            this.forward = new HyperForward(config, new Weights(placed, placement::close), affine, backend);
+        } catch (RuntimeException | Error e) {
+            placement.close();
+            throw e;
+        }
+    }
+
+    private static Map<String, Tensor> placed(HyperConfig config, Weights weights, Placement placement) {
         Map<String, Tensor> placed = new HashMap<>();
         for (Parameter p : HyperParameters.of(config).all().values()) {
             Tensor tensor = weights.get(p.name());
@@ -51,8 +62,7 @@ public final class Hypernetwork implements AutoCloseable {
                 placed.put(p.name(), placement.place(tensor));
             }
         }
-        this.affine = OutputAffine.of(config, weights, backend);
-        this.forward = new HyperForward(config, new Weights(placed, placement::close), affine, backend);
+        return placed;
     }
 
     public HyperConfig config() {

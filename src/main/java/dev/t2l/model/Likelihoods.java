@@ -55,13 +55,24 @@ final class Likelihoods implements AutoCloseable {
         this.backend = decoder.backend();
         this.cache = cache;
         int rows = Math.max(longest, backend.replays() ? REPLAYED : LAUNCHED);
-        space = new Workspace(backend, decoder.config(), rows, rows);
         var table = new TensorTable().add("labels", DType.I32, rows).add("weights", DType.F32, rows);
         long bytes = table.bytes();
         pinned = backend.pinned(bytes);
         host = table.carve(_ -> pinned);
         table.add("losses", DType.F32, rows);
-        memory = backend.allocate(table.bytes());
+        try {
+            memory = backend.allocate(table.bytes());
+        } catch (RuntimeException | Error e) {
+            pinned.close();
+            throw e;
+        }
+        try {
+            space = new Workspace(backend, decoder.config(), rows, rows);
+        } catch (RuntimeException | Error e) {
+            memory.close();
+            pinned.close();
+            throw e;
+        }
         device = table.carve(_ -> memory);
         inputs = Tensor.of(DType.U8, memory.segment(), bytes);
         for (int i = 0; i < rows; i++) {

@@ -20,7 +20,7 @@ public final class HyperBody {
      * {@code x[:, 0..T) = norm(linear(embeddings))} by each row's task, unless {@code task} is null; then, for each block,
      * {@code x = silu(down(silu(up(norm(x)))))}, plus x where the block has a residual. The result is the last block's {@code down.y}.
      *
-     * @param x f32 [n, d]; its first T columns are undefined afterwards
+     * @param x f32 [n, d]; its first T columns are undefined afterwards if there is a task, but the result itself if there are no blocks
      */
     public static void forward(Backend backend, Tensor x, TaskEncoder task, List<FeedForward> blocks) {
         if (task != null) {

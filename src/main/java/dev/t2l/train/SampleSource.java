@@ -29,7 +29,7 @@ final class SampleSource {
         return sampler;
     }
 
-    /** SampleSource of a step at most. */
+    /** Samples of a step at most. */
     int most() {
         return batch.tasks() * batch.points();
     }

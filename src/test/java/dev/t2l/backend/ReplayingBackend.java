@@ -16,7 +16,7 @@ import java.util.Set;
 /**
  * A host backend that records as a device does: what {@link Backend#record}ed work calls is noted, not run, and a replay makes the same
  * calls with the same arguments, without the code that made them. As on a device, pinned memory is read and written until it is waited
- * for. It counts memory, and refuses what a recording must not do.
+ * for, and memory that is to be written first holds what it holds. It counts memory, and refuses what a recording must not do.
  */
 public final class ReplayingBackend {
     private static final Set<String> NEVER_RECORDED = Set.of("allocate", "allocateUnwritten", "pinned", "download", "host", "place", "placement", "await", "lane", "record");
@@ -79,7 +79,12 @@ public final class ReplayingBackend {
             case "decoding", "prefilling" -> proxy;
             case "replays" -> true;
             case "record" -> record((Runnable) arguments[0]);
-            case "allocate", "allocateUnwritten" -> counted((long) arguments[0], (Memory) invoke(method, arguments));
+            case "allocate" -> counted((long) arguments[0], (Memory) invoke(method, arguments));
+            case "allocateUnwritten" -> {
+                Memory memory = counted((long) arguments[0], (Memory) invoke(method, arguments));
+                memory.segment().fill((byte) -1); // not a number, in any float type
+                yield memory;
+            }
             case "pinned" -> {
                 Memory memory = counted((long) arguments[0], (Memory) invoke(method, arguments));
                 pinned.add(memory.segment());

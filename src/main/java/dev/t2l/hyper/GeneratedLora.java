@@ -62,7 +62,7 @@ public final class GeneratedLora implements AutoCloseable {
         return factors;
     }
 
-    /** The whole allocation, u8. */
+    /** The whole allocation, u8; what lies between the factors is undefined. */
     public Tensor all() {
         return all;
     }

@@ -24,7 +24,7 @@ final class Placed {
         Placement placement;
         try {
             placement = where.get();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             closeFile.run();
             throw e;
         }
@@ -34,7 +34,7 @@ final class Placed {
         };
         try {
             return make.apply(placement, release);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             release.run();
             throw e;
         }

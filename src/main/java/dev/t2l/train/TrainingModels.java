@@ -53,7 +53,7 @@ final class TrainingModels implements AutoCloseable {
         TextEncoder encoder = encoder();
         try {
             return new InputEmbeddings(encoder, tokenised);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             encoder.close();
             throw e;
         }

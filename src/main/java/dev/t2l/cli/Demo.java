@@ -26,6 +26,7 @@ import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -36,6 +37,7 @@ import picocli.CommandLine.Spec;
         + "--base, --t2l and --encoder run the same demo on others."})
 final class Demo implements Callable<Integer> {
     private static final int WIDE = 100;
+    private static final int HIGHEST_PORT = 65_535;
 
     @Option(names = "--models", paramLabel = "DIR", description = "A folder that may have the language model. Default: that of the variable T2L_MODELS.")
     private Path models;
@@ -59,7 +61,7 @@ final class Demo implements Callable<Integer> {
             description = "Open the demo as a page for a browser on this machine, until Ctrl-C; 0: at any free port. Default port: ${FALLBACK-VALUE}.")
     private Integer web;
 
-    @Option(names = "--svg", paramLabel = "FILE", description = "Write what the terminal shows there, too, as a picture.")
+    @Option(names = "--svg", paramLabel = "FILE", description = "Write what the terminal would show to this file instead, as a picture (SVG).")
     private Path svg;
 
     @Mixin
@@ -79,15 +81,30 @@ final class Demo implements Callable<Integer> {
         if (web != null && (task != null || svg != null)) {
             throw new ParameterException(spec.commandLine(), "--web goes without --task, --prompt and --svg: the page asks for these");
         }
+        if (web != null && (web < 0 || web > HIGHEST_PORT)) {
+            throw new ParameterException(spec.commandLine(), "--web wants a port from 0 to " + HIGHEST_PORT + ", found " + web);
+        }
         if (svg == null) {
             show(Page.of(spec.commandLine().getOut(), spec.usageMessage().width(), Terminal.isStandardOutput()));
             return 0;
         }
         var kept = new StringWriter();
         show(Page.of(new PrintWriter(kept), WIDE, true));
-        TerminalPicture.write(svg, "./t2l demo", kept.toString());
+        TerminalPicture.write(svg, command(), kept.toString());
         spec.commandLine().getOut().println(svg);
         return 0;
+    }
+
+    /** As it was typed, less {@code --svg}. */
+    private String command() {
+        List<String> words = new ArrayList<>(List.of("./t2l demo"));
+        for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
+            if (!option.names()[0].equals("--svg")) {
+                words.add(option.names()[0]);
+                option.originalStringValues().forEach(value -> words.add(value.contains(" ") ? '"' + value + '"' : value));
+            }
+        }
+        return String.join(" ", words);
     }
 
     private void show(Page page) throws IOException {

@@ -53,9 +53,10 @@ class DemoTest {
         assertEquals(0, demo("--svg", svg.toString()), err.toString());
         assertEquals(svg + System.lineSeparator(), out.toString());
         String text = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(svg.toFile()).getDocumentElement().getTextContent().replace('\u00a0', ' ');
-        for (String part : List.of("$ ./t2l demo", "(a)", "(b)", "(c)", "(d)", "(f)", "There is none yet", "film title → its language", "got both answers right")) {
+        for (String part : List.of("$ ./t2l demo --base " + base + " --t2l ", "(a)", "(b)", "(c)", "(d)", "(f)", "There is none yet", "film title → its language", "got both answers right")) {
             assertTrue(text.contains(part), part + ": " + text);
         }
+        assertFalse(text.contains("--svg"));
         assertFalse(Files.readString(svg).contains("\u001b"));
     }
 
@@ -63,6 +64,7 @@ class DemoTest {
     void optionsThatDoNotGoTogetherAreWrongUsage() {
         assertEquals(2, demo("--task", "Answer."));
         assertEquals(2, demo("--web", "0", "--task", "Answer.", "--prompt", "x"));
+        assertEquals(2, demo("--web", "65536"));
     }
 
     @Test

@@ -28,14 +28,14 @@ public enum Benchmark {
     BOOLQ(Metric.TRUE_OR_FALSE, "", r -> new EvalExample(r.text("passage") + "\n\nQuestion: " + r.text("question") + "\nTrue or False?",
             List.of(r.text("answer").equals("true") ? "True" : "False"), List.of("True", "False"))),
     GSM8K(Metric.NUMERIC, "Let's think step by step. ", r -> new EvalExample(r.text("question"), List.of(r.text("answer")), List.of())),
-    HELLASWAG(Metric.FIRST_CHARACTER, "", r -> choice(r.text("ctx"), r.texts("endings"), number(r, "label"))),
+    HELLASWAG(Metric.FIRST_CHARACTER, "", r -> choice(r, r.text("ctx"), r.texts("endings"), number(r, "label"))),
     HUMANEVAL(Metric.PASS_AT_1, "", r -> new EvalExample(r.text("prompt"), List.of(r.text("canonical_solution", "")), List.of(),
             Optional.of(new ProgramTest(r.text("prompt"), r.text("test"), r.text("entry_point"))))),
     MBPP(Metric.PASS_AT_1, "", Benchmark::asserted),
     OPENBOOKQA(Metric.FIRST_CHARACTER, "", Benchmark::labelled),
-    PIQA(Metric.FIRST_CHARACTER, "", r -> choice(r.text("goal"), List.of(r.text("sol1"), r.text("sol2")), number(r, "label"))),
-    WINOGRANDE(Metric.FIRST_CHARACTER, "", r -> choice(r.text("sentence"), List.of(r.text("option1"), r.text("option2")), number(r, "answer") - 1)),
-    MMLU(Metric.FIRST_CHARACTER, "", r -> choice(r.text("question"), r.texts("choices"), number(r, "answer"))),
+    PIQA(Metric.FIRST_CHARACTER, "", r -> choice(r, r.text("goal"), List.of(r.text("sol1"), r.text("sol2")), number(r, "label"))),
+    WINOGRANDE(Metric.FIRST_CHARACTER, "", r -> choice(r, r.text("sentence"), List.of(r.text("option1"), r.text("option2")), number(r, "answer") - 1)),
+    MMLU(Metric.FIRST_CHARACTER, "", r -> choice(r, r.text("question"), r.texts("choices"), number(r, "answer"))),
     TRUTHFULQA(Metric.FIRST_CHARACTER, "", Benchmark::shuffled);
 
     /** The suite that they belong to. */
@@ -106,7 +106,7 @@ public enum Benchmark {
         JsonNode choices = record.object().path("choices");
         List<String> texts = new JsonRecords(record.file(), record.line(), choices).texts("text");
         int right = new JsonRecords(record.file(), record.line(), choices).texts("label").indexOf(record.text("answerKey"));
-        return choice(record.has("question_stem") ? record.text("question_stem") : record.text("question"), texts, right);
+        return choice(record, record.has("question_stem") ? record.text("question_stem") : record.text("question"), texts, right);
     }
 
     /** The right one is always the first in the file. */
@@ -117,20 +117,22 @@ public enum Benchmark {
         }
         String right = choices.getFirst();
         Collections.shuffle(choices, new Random(record.line()));
-        return choice(record.text("question"), choices, choices.indexOf(right));
+        return choice(record, record.text("question"), choices, choices.indexOf(right));
     }
 
+    /** MBPP, whole or sanitised: tests are assertions, with what they need before them. */
     private static EvalExample asserted(JsonRecords record) {
         List<String> tests = record.texts("test_list");
         String input = (record.has("text") ? record.text("text") : record.text("prompt")) + "\nYour code should pass these tests:\n\n" + String.join("\n", tests) + "\n";
-        var check = new StringBuilder("def check(_):\n");
+        var check = new StringBuilder(record.text("test_setup_code", "")).append('\n').append(String.join("\n", record.texts("test_imports"))).append("\ndef check(_):\n");
         tests.forEach(test -> check.append(test.indent(4)));
         return new EvalExample(input, List.of(record.text("code", "")), List.of(), Optional.of(new ProgramTest("", check + "    pass\n", "id")));
     }
 
-    private static EvalExample choice(String question, List<String> options, int right) {
+    private static EvalExample choice(JsonRecords record, String question, List<String> options, int right) {
         if (right < 0 || right >= options.size() || options.size() > 26) {
-            throw new IllegalArgumentException("the right one of " + options.size() + " options is number " + right + " of '" + question + "'");
+            throw record.problem("wanted up to 26 options, one of them right, found " + options.size() + ", of which number " + (right + 1) + " is right"
+                    + "; HINT: test parts without answers cannot be scored");
         }
         var text = new StringBuilder(question).append('\n');
         List<String> letters = new ArrayList<>();

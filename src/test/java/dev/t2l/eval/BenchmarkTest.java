@@ -72,6 +72,8 @@ class BenchmarkTest {
         String program = mbpp.tests().getFirst().test().orElseThrow().program("```python\ndef sq(x):\n    return x * x\n```");
         assertTrue(program.startsWith("\ndef sq(x):"), program);
         assertTrue(program.contains("    assert sq(3) == 9\n"), program);
+        EvalTask prepared = read("mbpp", "{\"prompt\": \"Root.\", \"code\": \"c\", \"test_imports\": [\"import math\"], \"test_list\": [\"assert math.isclose(root(4), 2)\"]}");
+        assertTrue(prepared.tests().getFirst().test().orElseThrow().program("def root(x): return 2").contains("\nimport math\ndef check(_):\n"));
         EvalTask human = read("humaneval", "{\"prompt\": \"def f():\\n\", \"entry_point\": \"f\", \"test\": \"def check(f): pass\", \"canonical_solution\": \" pass\"}");
         assertEquals("def f():\n    return 1\ndef check(f): pass\ncheck(f)\n", human.tests().getFirst().test().orElseThrow().program("    return 1"));
     }
@@ -79,7 +81,9 @@ class BenchmarkTest {
     @Test
     void whatCannotBeScoredIsRefused() {
         assertThrows(FormatException.class, () -> read("hellaswag", "{\"ctx\": \"q\", \"endings\": [\"w\"], \"label\": \"\"}"));
-        assertThrows(IllegalArgumentException.class, () -> read("piqa", "{\"goal\": \"q\", \"sol1\": \"x\", \"sol2\": \"y\", \"label\": -1}"));
+        FormatException unanswered = assertThrows(FormatException.class, () -> read("piqa", "{\"goal\": \"q\", \"sol1\": \"x\", \"sol2\": \"y\", \"label\": -1}"));
+        assertTrue(unanswered.getMessage().contains("piqa.jsonl: line 1"), unanswered.getMessage());
+        assertThrows(FormatException.class, () -> read("arc_easy", "{\"question\": \"q\", \"choices\": {\"text\": [\"x\"], \"label\": [\"A\"]}, \"answerKey\": \"E\"}"));
         assertThrows(FormatException.class, () -> read("gsm8k", "{\"question\": \"q\"}"));
         assertTrue(assertThrows(IllegalArgumentException.class, () -> Benchmark.of("gsm8")).getMessage().contains("did you mean 'gsm8k'?"));
     }

@@ -20,6 +20,7 @@ import java.util.stream.Stream;
  * where there is nothing to lose, in a container. Thread-safe.
  */
 public final class ProgramRunner {
+    private static final System.Logger LOG = System.getLogger("dev.t2l.eval");
     static final int SECONDS = 10;
     static final int MIB = 1024;
     static final int FILE_KIB = 1024;
@@ -63,17 +64,28 @@ public final class ProgramRunner {
             unshare.addAll(FLAGS);
             unshare.addAll(List.of("sh", "-c", "ulimit -t %d && ulimit -v %d && ulimit -f %d && ulimit -c 0 && exec python3 -I -B \"$0\"".formatted(seconds, MIB << 10, FILE_KIB * 2)));
             var runner = new ProgramRunner(List.copyOf(unshare), seconds);
-            Outcome outcome = runner.run(PROBE.formatted(seconds, (long) MIB << 20, FILE_KIB << 10));
-            if (outcome.passed()) {
-                return runner;
+            String said;
+            try {
+                Outcome outcome = runner.run(PROBE.formatted(seconds, (long) MIB << 20, FILE_KIB << 10));
+                if (outcome.passed()) {
+                    return runner;
+                }
+                said = outcome.output().lines().reduce((_, last) -> last).orElse("no answer");
+            } catch (UncheckedIOException e) {
+                said = e.getCause().getMessage();
             }
-            problems.add("'" + String.join(" ", unshare.subList(0, unshare.size() - 1)) + "': " + outcome.output().lines().reduce((_, last) -> last).orElse("no answer"));
+            problems.add("'" + String.join(" ", unshare.subList(0, unshare.size() - 1)) + "': " + said);
         }
         throw new IllegalStateException("programs cannot be kept from network, memory and time here, so none is run: " + String.join("; ", problems)
                 + "; HINT: wanted Linux with python3, and unshare as root or with user namespaces");
     }
 
-    /** Whether a program runs to its end. */
+    /**
+     * Whether a program runs to its end.
+     *
+     * @throws UncheckedIOException  if it could not be started, such as on a full disk: nothing is known of it then
+     * @throws IllegalStateException if the thread is interrupted
+     */
     public boolean passes(String program) {
         return run(program).passed();
     }
@@ -99,7 +111,7 @@ public final class ProgramRunner {
             builder.environment().put("PATH", path == null ? "/usr/bin:/bin" : path);
             return wait(builder.start(), output, end);
         } catch (IOException e) {
-            return new Outcome(false, String.valueOf(e.getMessage()));
+            throw new UncheckedIOException(e);
         } finally {
             delete(folder);
         }
@@ -118,7 +130,7 @@ public final class ProgramRunner {
             process.descendants().forEach(ProcessHandle::destroyForcibly);
             process.destroyForcibly();
             Thread.currentThread().interrupt();
-            return new Outcome(false, "interrupted");
+            throw new IllegalStateException("interrupted while a program ran", e);
         }
     }
 
@@ -130,8 +142,8 @@ public final class ProgramRunner {
             for (Path one : all.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(one);
             }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        } catch (IOException | UncheckedIOException e) { // a program may have locked what it made
+            LOG.log(System.Logger.Level.WARNING, "{0} could not be removed: {1}", folder, e.getMessage());
         }
     }
 }

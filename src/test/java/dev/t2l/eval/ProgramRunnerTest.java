@@ -57,6 +57,11 @@ class ProgramRunnerTest {
     }
 
     @Test
+    void whatItLocksIsNoReasonToStop() {
+        assertTrue(runner.passes("import os\nos.mkdir('kept')\nopen('kept/x', 'w').close()\nos.chmod('kept', 0)"));
+    }
+
+    @Test
     void anEntryPointIsAName() {
         assertThrows(IllegalArgumentException.class, () -> new ProgramTest("", "", "f) or (1"));
         assertEquals(List.of("x", "y", "check(f)"), new ProgramTest("x\n", "y", "f").program("").lines().filter(line -> !line.isEmpty()).toList());

@@ -22,22 +22,24 @@ public final class Columns {
 
     /**
      * @param seed         of what is drawn: few-shot examples, and tasks whose descriptions are taken for others'
-     * @param descriptions the first so many of a task's evaluation descriptions are used
+     * @param descriptions the first so many of a task's evaluation descriptions are used, at least 1
      */
     public Columns(long seed, int descriptions) {
+        if (descriptions < 1) {
+            throw new IllegalArgumentException("wanted one description of each task at least, found " + descriptions);
+        }
         this.seed = seed;
         this.descriptions = descriptions;
     }
 
-    /** Always the test part's most frequent answer: more than any constant answer can have. */
+    /** Always the test part's most frequent answer, which nobody can know before: {@link EvalTask#constantScore}. */
     public Column constant() {
         return new Column.Computed("constant", "constant answer", EvalTask::constantScore);
     }
 
     /** Always the train part's most frequent answer. */
     public Column trainConstant() {
-        return new Column.Computed("constant-train", "most frequent training answer",
-                task -> task.tests().stream().mapToDouble(example -> task.metric().score(task.frequentAnswer(), example)).average().orElse(0));
+        return new Column.Computed("constant-train", "most frequent training answer", EvalTask::trainConstantScore);
     }
 
     /** The base model, given the input alone. */

@@ -2,6 +2,7 @@ package dev.t2l.eval;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.t2l.data.JsonLines;
+import dev.t2l.io.FolderLock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -26,16 +27,19 @@ final class EvalLog implements AutoCloseable {
     static final String RESULTS = "results.jsonl";
 
     private final Scores scores;
+    private final FolderLock lock;
     private final JsonLines answers;
     private final JsonLines results;
     private final Map<String, Answer> known = new HashMap<>();
     private final Set<String> kept = new HashSet<>();     // questions whose answer has its line
     private final Set<Map<String, Object>> scored = new HashSet<>();
 
+    /** @throws IllegalStateException if another evaluation is writing there */
     EvalLog(Path folder, Scores scores) {
         this.scores = scores;
         try {
             Files.createDirectories(folder);
+            lock = FolderLock.of(folder);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -44,8 +48,8 @@ final class EvalLog implements AutoCloseable {
         for (JsonNode line : JsonLines.read(folder.resolve(ANSWERS))) {
             known.put(line.path("digest").textValue(), new Answer(line.path("answer").textValue(), line.path("tokens").intValue(), line.path("ended").booleanValue(),
                     StreamSupport.stream(line.path("likelihoods").spliterator(), false).map(JsonNode::doubleValue).toList()));
-            if (line.path("program").booleanValue()) {
-                scores.known(line.path("task").textValue(), line.path("example").intValue(), line.path("answer").textValue(), line.path("score").doubleValue());
+            if (line.path("program").isTextual()) {
+                scores.known(line.path("program").textValue(), line.path("score").doubleValue());
             }
             kept.add(key(line.path("column").textValue(), line.path("task").textValue(), line.path("description").intValue(), line.path("example").intValue(),
                     line.path("digest").textValue()));
@@ -89,7 +93,7 @@ final class EvalLog implements AutoCloseable {
                 line.put("ended", given.get(i).ended());
                 line.put("score", scored.get(i));
                 if (cell.task().metric() == Metric.PASS_AT_1) {
-                    line.put("program", true);
+                    line.put("program", Scores.fingerprint(question, given.get(i)));
                 }
                 if (given.get(i).choice().isPresent()) {
                     line.put("likelihoods", given.get(i).likelihoods());
@@ -115,5 +119,6 @@ final class EvalLog implements AutoCloseable {
     public void close() {
         answers.close();
         results.close();
+        lock.close();
     }
 }

@@ -29,8 +29,13 @@ public record EvalTask(String name, String suite, Metric metric, List<String> ev
         return (double) counts(tests).values().stream().mapToLong(Long::longValue).max().orElse(0) / Math.max(1, tests.size());
     }
 
-    /** The most frequent answer of the train part, of equals the first. */
-    public String frequentAnswer() {
+    /** The score, 0 to 1, of always giving the train part's most frequent answer, of equals the first. Programs are not run: theirs is right where it is the test's own. */
+    public double trainConstantScore() {
+        String answer = frequentAnswer();
+        return tests.stream().mapToDouble(example -> metric == Metric.PASS_AT_1 ? (example.outputs().contains(answer) ? 1 : 0) : metric.score(answer, example)).average().orElse(0);
+    }
+
+    private String frequentAnswer() {
         return counts(train).entrySet().stream().max(Comparator.comparingLong(Map.Entry::getValue)).map(Map.Entry::getKey).orElse("");
     }
 

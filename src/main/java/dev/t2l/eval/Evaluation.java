@@ -3,11 +3,13 @@ package dev.t2l.eval;
 import dev.t2l.LanguageModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -28,6 +30,7 @@ public final class Evaluation {
      *
      * @param model   what is kept of the base in answers' digests: {@link Fingerprint} of its files
      * @param runner  of programs; without it, tasks that are judged by running the answers are refused
+     * @param tasks   with names of their own
      * @param columns with names of their own
      */
     public Evaluation(LanguageModel base, String model, List<EvalTask> tasks, List<Column> columns, EvalSettings settings, Optional<ProgramRunner> runner) {
@@ -40,7 +43,11 @@ public final class Evaluation {
         if (columns.stream().map(Column::name).distinct().count() < columns.size()) {
             throw new IllegalArgumentException("two columns have one name: " + columns.stream().map(Column::name).toList());
         }
+        Set<String> names = new HashSet<>();
         for (EvalTask task : tasks) {
+            if (!names.add(task.name())) {
+                throw new IllegalArgumentException("two tasks are called '" + task.name() + "'; HINT: judge by them in runs of their own");
+            }
             if (task.metric() == Metric.PASS_AT_1 && runner.isEmpty()) {
                 throw new IllegalArgumentException("the task '" + task.name() + "' is judged by running the answers");
             }

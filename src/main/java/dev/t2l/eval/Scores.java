@@ -9,16 +9,29 @@ import java.util.stream.IntStream;
 /** Scores of answers. Programs are run, each different one once, several beside each other. */
 final class Scores {
     private final Optional<ProgramRunner> runner;
-    private final Map<String, Double> ofPrograms = new ConcurrentHashMap<>(); // by what was asked and said
+    private final Map<String, Double> ofPrograms = new ConcurrentHashMap<>(); // by fingerprint
 
     /** @param runner of programs; without it there must be none */
     Scores(Optional<ProgramRunner> runner) {
         this.runner = runner;
     }
 
-    /** What an earlier run found. */
-    void known(String task, int example, String answer, double score) {
-        ofPrograms.put(key(task, example, answer), score);
+    /**
+     * What an earlier run found.
+     *
+     * @param program its {@link #fingerprint}
+     */
+    void known(String program, double score) {
+        ofPrograms.put(program, score);
+    }
+
+    /** Of the program that an answer makes, its test included. */
+    static String fingerprint(Question question, Answer answer) {
+        return Fingerprint.of(List.of(program(question, answer)));
+    }
+
+    private static String program(Question question, Answer answer) {
+        return question.example().test().orElseThrow().program(answer.text());
     }
 
     /** From 0 to 1, in order. */
@@ -27,16 +40,10 @@ final class Scores {
     }
 
     double of(Question question, Answer answer) {
-        EvalExample example = question.example();
-        EvalTask task = question.cell().task();
-        if (task.metric() != Metric.PASS_AT_1) {
-            return task.metric().score(answer.text(), example);
+        Metric metric = question.cell().task().metric();
+        if (metric != Metric.PASS_AT_1) {
+            return metric.score(answer.text(), question.example());
         }
-        return ofPrograms.computeIfAbsent(key(task.name(), question.number(), answer.text()),
-                _ -> runner.orElseThrow().passes(example.test().orElseThrow().program(answer.text())) ? 1.0 : 0.0);
-    }
-
-    private static String key(String task, int example, String answer) {
-        return task + "\0" + example + "\0" + answer;
+        return ofPrograms.computeIfAbsent(fingerprint(question, answer), _ -> runner.orElseThrow().passes(program(question, answer)) ? 1.0 : 0.0);
     }
 }

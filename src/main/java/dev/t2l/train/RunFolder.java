@@ -1,15 +1,13 @@
 package dev.t2l.train;
 
 import dev.t2l.io.AtomicFile;
+import dev.t2l.io.FolderLock;
 import dev.t2l.io.FormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -29,9 +27,9 @@ final class RunFolder implements AutoCloseable {
     private static final List<String> FREE = List.of("out", "checkpoint");
 
     private final Path path;
-    private final FileChannel lock;
+    private final FolderLock lock;
 
-    private RunFolder(Path path, FileChannel lock) {
+    private RunFolder(Path path, FolderLock lock) {
         this.path = path;
         this.lock = lock;
     }
@@ -45,7 +43,7 @@ final class RunFolder implements AutoCloseable {
     static RunFolder open(Path path, Map<String, Object> config, boolean resume) {
         try {
             Files.createDirectories(path);
-            RunFolder folder = new RunFolder(path, lock(path));
+            RunFolder folder = new RunFolder(path, FolderLock.of(path));
             try {
                 folder.prepare(yaml().load(yaml().dump(config)), resume);
             } catch (RuntimeException | IOException e) {
@@ -56,19 +54,6 @@ final class RunFolder implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private static FileChannel lock(Path path) throws IOException {
-        FileChannel channel = FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        try {
-            if (channel.tryLock() != null) {
-                return channel;
-            }
-        } catch (OverlappingFileLockException _) {
-            // this process has it
-        }
-        channel.close();
-        throw new IllegalStateException(path + " is in use by a run that goes on");
     }
 
     private void prepare(Map<String, Object> config, boolean resume) throws IOException {
@@ -191,10 +176,6 @@ final class RunFolder implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            lock.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        lock.close();
     }
 }

@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeMap;
@@ -200,11 +201,51 @@ class EvaluationTest {
             JsonNode line = JsonLines.read(folder.resolve("run").resolve(EvalLog.ANSWERS)).getFirst();
             assertEquals(runner.passes(programs.getFirst().tests().getFirst().test().orElseThrow().program(line.path("answer").textValue())),
                     line.path("score").doubleValue() == 1);
+            assertEquals(line.path("score").doubleValue(), first.score("base", "code"));
+            EvalTask task = programs.getFirst();
+            var answer = new Answer(line.path("answer").textValue(), 1, true, List.of());
             var known = new Scores(Optional.empty()); // nothing can be run: the score is read
             try (var _ = new EvalLog(folder.resolve("run"), known)) {
-                assertEquals(line.path("score").doubleValue(), first.score("base", "code"));
+                assertEquals(line.path("score").doubleValue(), known.of(question(base.getFirst(), task), answer));
+                EvalExample example = task.tests().getFirst();
+                var stricter = new EvalExample(example.input(), example.outputs(), List.of(), Optional.of(new ProgramTest(example.input(), "def check(f):\n  assert f()", "f")));
+                var other = new EvalTask(task.name(), task.suite(), task.metric(), task.evalDescriptions(), List.of(), List.of(stricter), "");
+                assertThrows(NoSuchElementException.class, () -> known.of(question(base.getFirst(), other), answer), "of another test nothing is known");
             }
         });
+    }
+
+    private static Question question(Column column, EvalTask task) {
+        Cell cell = Cell.of((Column.Asked) column, task).getFirst();
+        return new Question(cell, 0, new int[] {1}, 1, List.of(), new Question.AdapterOf(AdapterSource.NONE, ""), "digest");
+    }
+
+    @Test
+    void constantAnswersToProgramsAreNotRun() {
+        EvalTask code = data.tasks(Optional.of("program"), List.of()).getFirst();
+        assertEquals(0, code.trainConstantScore(), "it has no train part");
+        EvalTask trained = new EvalTask(code.name(), "", code.metric(), List.of(), code.tests(), code.tests(), "");
+        assertEquals(1, trained.trainConstantScore());
+    }
+
+    @Test
+    void oneRunAtATimeWritesAFolder() {
+        with("java", (lm, columns) -> {
+            try (var _ = new EvalLog(folder.resolve("run"), new Scores(Optional.empty()))) {
+                assertThrows(IllegalStateException.class, () -> run(lm, columns.subList(0, 1), batches(2), "run", new EvalListener() { }));
+            }
+            run(lm, columns.subList(0, 1), batches(2), "run", new EvalListener() { });
+        });
+    }
+
+    @Test
+    void namesAreTheirOwn() {
+        with("java", (lm, columns) -> {
+            EvalTask task = data.tasks(Optional.of("unseen"), List.of()).getFirst();
+            assertTrue(assertThrows(IllegalArgumentException.class, () -> new Evaluation(lm, "tiny", List.of(task, task), columns, batches(2), Optional.empty()))
+                    .getMessage().contains("two tasks are called 'echo'"));
+        });
+        assertThrows(IllegalArgumentException.class, () -> new Columns(0, 0));
     }
 
     @Test

@@ -40,7 +40,7 @@ final class Adapt implements Callable<Integer> {
     @Option(names = "--input", description = "The sentence is no description but an input, for a hypernetwork that reads such.")
     private boolean input;
 
-    @Option(names = "--t2l", required = true, paramLabel = "DIR", description = "The trained hypernetwork: a folder with hypermod.pt or hypermod.safetensors, args.yaml and adapter_config.json.")
+    @Option(names = "--t2l", required = true, paramLabel = "DIR", description = "The trained hypernetwork: a folder with hypermod.pt, hypermod.safetensors or hypermod.gguf, args.yaml and adapter_config.json.")
     private String checkpoint;
 
     @Option(names = "--encoder", paramLabel = "MODEL", description = "The text encoder that the hypernetwork was trained with. Default: the one it names, in the local cache, or the base model.")

@@ -60,7 +60,7 @@ final class Eval implements Callable<Integer> {
     @Option(names = "--examples", defaultValue = "60", paramLabel = "N", description = "The first N test examples of each task; 0 for all. Default: ${DEFAULT-VALUE}.")
     private int examples;
 
-    @Option(names = "--max-new", paramLabel = "N", description = "New tokens of an answer at most. Default: 16 more than the task's longest answer; 256 where the last number counts, 128 for ROUGE-L.")
+    @Option(names = "--max-new", paramLabel = "N", description = "New tokens of an answer at most. Default: 16 more than the task's longest answer; 256 where the last number counts, 128 for ROUGE-L, 512 for programs.")
     private Integer maxNew;
 
     @Option(names = "--max-prompt", defaultValue = "0", paramLabel = "N", description = "Prompts are cut on the left to N tokens. Default: only to the model's context.")

@@ -49,7 +49,7 @@ enum FileKind {
         if (any(folder, "config.json", "modules.json", "model.safetensors", "model.safetensors.index.json")) {
             return MODEL;
         }
-        throw new FormatException(folder, "folder", "wanted a model (config.json), a PEFT adapter (adapter_config.json) or a checkpoint (hypermod.pt), found none");
+        throw new FormatException(folder, "folder", "wanted a model (config.json), a PEFT adapter (adapter_config.json) or a checkpoint (hypermod.pt, .safetensors or .gguf), found none");
     }
 
     private static boolean any(Path folder, String... names) {

@@ -81,9 +81,9 @@ record Page(PrintWriter out, int width, boolean rich) {
         return width - margin - GAP.length() * (columns - 1);
     }
 
-    /** Without control characters but white space: what a model says must not steer the terminal. */
+    /** Without control characters but line ends and tabs: what a model says must not steer the terminal. */
     static String harmless(String text) {
-        return text.replaceAll("[\\p{Cc}&&[^\\s]]", "\ufffd");
+        return text.replaceAll("[\\p{Cc}&&[^\\n\\t]]", "\ufffd");
     }
 
     /** A text in one line, cut where it is longer. */

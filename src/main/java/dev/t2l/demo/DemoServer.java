@@ -119,7 +119,11 @@ public final class DemoServer implements AutoCloseable {
 
     private Playground.Wish wish(Context context) {
         try {
-            return json.readValue(context.body(), Playground.Wish.class);
+            Playground.Wish wish = json.readValue(context.body(), Playground.Wish.class);
+            if (wish == null) {
+                throw new IllegalArgumentException("no such request: null");
+            }
+            return wish;
         } catch (JsonProcessingException e) {
             Throwable cause = e.getCause() instanceof IllegalArgumentException refused ? refused : e;
             throw new IllegalArgumentException(cause == e ? "no such request: " + e.getOriginalMessage() : cause.getMessage());

@@ -52,12 +52,17 @@ public record RecordedTier(About about, List<List<String>> scores, List<List<Str
             if (tables.isEmpty() || tables.stream().anyMatch(table -> table.stream().anyMatch(row -> row.size() != table.getFirst().size()))) {
                 throw new FormatException(folder.resolve(TABLE), "table", "wanted Markdown tables whose rows are equally long");
             }
-            return Optional.of(new RecordedTier(about, tables.getFirst(), tables.size() > 1 ? tables.get(1) : List.of()));
+            return Optional.of(new RecordedTier(about, tables.getFirst(), differences(tables)));
         } catch (com.fasterxml.jackson.core.JacksonException e) {
             throw new FormatException(folder.resolve(ABOUT), "JSON", e.getOriginalMessage());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Of the first table, which a second one, by likelihood, may follow. */
+    private static List<List<String>> differences(List<List<List<String>>> tables) {
+        return tables.size() > 1 && tables.get(1).getFirst().getFirst().endsWith(" less") ? tables.get(1) : List.of();
     }
 
     /** Tables are apart by other lines; the line of dashes below a header is none of its rows. */

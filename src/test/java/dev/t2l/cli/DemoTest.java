@@ -68,6 +68,14 @@ class DemoTest {
     }
 
     @Test
+    void answersDoNotSteerTheTerminal() {
+        try (var line = new AnswerLine(new Page(new PrintWriter(out, true), 80, false), "base: ")) {
+            line.accept("no\rown: yes\u001b[2J\u0008\nend");
+        }
+        assertEquals("base: no\ufffdown: yes\ufffd[2J\ufffd\n      end\n", out.toString().replace(System.lineSeparator(), "\n"));
+    }
+
+    @Test
     void aRecordedTableIsNumberedAndLabelled() {
         var tier = new RecordedTier(new RecordedTier.About("The constant answer is ahead.", "abc1234", List.of("./t2l eval --data D"), "a GPU", "eval.log"),
                 List.of(List.of("task", "constant answer", "t2l"), List.of("one", "23.4", "17.4 ± 2.0"), List.of("mean of 1", "23.4", "17.4"), List.of("95 % interval", "1 to 2", "3 to 4")),

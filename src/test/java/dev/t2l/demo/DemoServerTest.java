@@ -78,7 +78,7 @@ class DemoServerTest {
 
     @Test
     void wrongRequestsAreToldWhy() throws Exception {
-        for (String body : List.of("{", "[]", WISH.formatted("", "1", "x"), WISH.formatted("a", "3", "x"), "{\"description\": \"a\", \"more\": 1}")) {
+        for (String body : List.of("{", "[]", "null", WISH.formatted("", "1", "x"), WISH.formatted("a", "3", "x"), "{\"description\": \"a\", \"more\": 1}")) {
             HttpResponse<String> response = post("/api/adapter", body);
             assertEquals(400, response.statusCode(), body);
             assertFalse(new JsonMapper().readTree(response.body()).get("error").asText().isBlank(), body);

@@ -50,6 +50,14 @@ class RecordedTierTest {
     }
 
     @Test
+    void scoresByLikelihoodAreNoDifferences() throws IOException {
+        write(ABOUT, "| task | t2l |\n|---|---|\n| one | 1.0 |\n\nTasks with options\n\n| task | t2l |\n|---|---|\n| one | 2.0 |\n");
+        RecordedTier tier = RecordedTier.read(folder).orElseThrow();
+        assertEquals(List.of("one", "1.0"), tier.scores().get(1));
+        assertEquals(List.of(), tier.differences());
+    }
+
+    @Test
     void noFolderIsNoTable() {
         assertEquals(Optional.empty(), RecordedTier.read(folder.resolve("none")));
     }

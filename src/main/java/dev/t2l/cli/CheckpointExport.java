@@ -34,12 +34,18 @@ final class CheckpointExport {
         try {
             if (Files.isRegularFile(embeddings)) {
                 embeddings(embeddings, to, dtype);
+            } else {
+                copy(from, to, TaskNeighbours.SMALL_FILE); // as small as it gets
             }
-            if (Files.isRegularFile(from.resolve(CONFIG))) {
-                Files.copy(from.resolve(CONFIG), to.resolve(CONFIG), StandardCopyOption.REPLACE_EXISTING);
-            }
+            copy(from, to, CONFIG);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void copy(Path from, Path to, String file) throws IOException {
+        if (Files.isRegularFile(from.resolve(file))) {
+            Files.copy(from.resolve(file), to.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
     }
 

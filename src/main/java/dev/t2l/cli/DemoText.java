@@ -101,7 +101,7 @@ final class DemoText {
     void table(List<LiveTier.TaskResult> results) {
         int prompts = results.getFirst().score().prompts();
         page.heading("(d) All " + prompts + " prompts of each task, those above among them: answered right, in per cent");
-        page.text(MARGIN, 0, "A small table: with " + prompts + " prompts a task, one answer is " + 100 / prompts + " points. The recorded one at the end is the measurement.");
+        page.text(MARGIN, 0, "A small table: with " + prompts + " prompts a task, one answer is " + 100 / prompts + " points. It is t2l eval that measures.");
         int[] widths = {Math.min(44, page.width() - MARGIN - 45), -10, -12, -16};
         page.out().println(page.dim(" ".repeat(MARGIN) + String.format("%-" + widths[0] + "s  %10s  %12s  %16s", "", "base model", "own adapter", "other's adapter")));
         for (LiveTier.TaskResult r : results) {

@@ -30,8 +30,8 @@ final class EvalProgress implements EvalListener, AutoCloseable {
         this.live = terminal.getAsBoolean();
     }
 
-    @Override
-    public void note(String text) {
+    /** Something worth a line. */
+    void note(String text) {
         close();
         err.println(text);
     }

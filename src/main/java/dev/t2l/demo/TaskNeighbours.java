@@ -20,7 +20,8 @@ import java.util.Optional;
  * its embedding and those of the task's training descriptions.
  */
 public final class TaskNeighbours {
-    private static final String SMALL_FILE = "task_embeddings.gguf";
+    /** Where {@link #writeSmall} writes. */
+    public static final String SMALL_FILE = "task_embeddings.gguf";
 
     private final List<String> tasks;
     private final int[] taskOf;

@@ -2,10 +2,6 @@ package dev.t2l.eval;
 
 /** Who watches an evaluation. */
 public interface EvalListener {
-    /** Something worth a line. */
-    default void note(String text) {
-    }
-
     /**
      * Some more questions are answered.
      *

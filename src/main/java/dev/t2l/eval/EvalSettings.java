@@ -18,8 +18,4 @@ public record EvalSettings(int examples, OptionalInt maxNew, int maxPrompt, int 
                     + ": none may be negative, and at least one new token is needed");
         }
     }
-
-    public static EvalSettings defaults() {
-        return new EvalSettings(60, OptionalInt.empty(), 0, 0, 0);
-    }
 }

@@ -33,8 +33,8 @@ import picocli.CommandLine.Spec;
 
 /** {@code t2l demo}: what this is good for, shown in a minute. */
 @Command(name = "demo", description = {"Shows in a minute what this does: sentences become adapters, and a small language model answers with them.", "",
-    "The language model is found on this machine or downloaded once (94 MiB); the text encoder and the hypernetwork come with the sources. "
-        + "--base, --t2l and --encoder run the same demo on others."})
+    "The language model is found on this machine or downloaded once (94 MiB); the text encoder and the hypernetwork "
+        + "are in the folder models of the sources, or named by --encoder and --t2l; with --base the demo runs on another model."})
 final class Demo implements Callable<Integer> {
     private static final int WIDE = 100;
     private static final int HIGHEST_PORT = 65_535;

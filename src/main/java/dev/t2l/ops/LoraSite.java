@@ -104,6 +104,9 @@ final class LoraSite {
         for (int a = 0; a < of.size(); a++) {
             if (numberHere[a] >= 0 && of.get(a) != null) {
                 Tensor prototype = of.get(a).prototypes().get(site);
+                if (prototype == null) {
+                    throw new IllegalArgumentException("adapter " + a + " acts at " + site + " but has no prototype there, by which rows choose it");
+                }
                 prototypes[numberHere[a]] = prototype;
                 prototypeTable.data().set(ValueLayout.JAVA_LONG, (long) numberHere[a] * LoraRows.Routing.ENTRY_BYTES, prototype.address());
             }

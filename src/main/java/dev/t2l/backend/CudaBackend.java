@@ -26,10 +26,6 @@ import java.util.OptionalLong;
 public final class CudaBackend implements Backend {
     private static final int THREADS = 256;
     private static final long MOST_BLOCKS = 4096;
-    /** Sizes of {@code cuda/sample.cu}: the largest vocabulary, the blocks of a row, their threads. */
-    private static final long SAMPLED = 1 << 20;
-    private static final int SAMPLE_BLOCKS = 8;
-    private static final int SAMPLE_THREADS = 1024;
 
     enum View {
         PLAIN, DECODING, PREFILLING
@@ -398,24 +394,17 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void ropeAngles(Tensor out, Tensor positions, Tensor invFreq, float factor) {
-        long angles = positions.elements() * invFreq.elements();
-        kernels().ropeAngles.args().pointer(out).pointer(positions).i64(positions.elements()).pointer(invFreq).i64(invFreq.elements()).f32(factor)
-                .run(blocks(angles, THREADS), 1, 1, THREADS, 0);
+        kernels().rope.angles(out, positions, invFreq, factor);
     }
 
     @Override
     public void rope(Tensor x, Tensor angles, boolean interleaved) {
-        kernels().rope.args().pointer(x).i32((int) (x.cols() / angles.cols())).i32((int) (angles.cols() / 2)).pointer(angles).i32(interleaved ? 1 : 0)
-                .run(blocks(x.rows(), 1), 1, 1, THREADS, 0);
+        kernels().rope.rope(x, angles, interleaved);
     }
 
     @Override
     public void ropeStore(Tensor q, Tensor k, Tensor v, Tensor angles, boolean interleaved, Tensor keys, Tensor values, Tensor index) {
-        long width = angles.cols();
-        long pairs = (q.cols() + 2 * k.cols()) / 2;
-        kernels().ropeStore.args().pointer(q).pointer(k).pointer(v).i32((int) (q.cols() / width)).i32((int) (k.cols() / width)).i32((int) (width / 2)).pointer(angles)
-                .i32(interleaved ? 1 : 0).pointer(keys).pointer(values).i64(keys.rows()).pointer(index).i64(shared.device.fault())
-                .run(blocks(q.rows(), 1), blocks(pairs, THREADS), 1, THREADS, 0);
+        kernels().rope.store(q, k, v, angles, interleaved, keys, values, index);
     }
 
     @Override
@@ -441,10 +430,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void sample(Tensor tokens, Tensor logits, Tensor choices) {
-        if (logits.cols() > SAMPLED) {
-            throw new IllegalArgumentException("sample: the CUDA kernel chooses among up to " + SAMPLED + " tokens, got " + logits);
-        }
-        kernels().sample.args().pointer(tokens).pointer(logits).i64(logits.cols()).pointer(choices).run(SAMPLE_BLOCKS, blocks(logits.rows(), 1), 1, SAMPLE_THREADS, 0);
+        kernels().sample.run(tokens, logits, choices);
     }
 
     /** Blocks of {@code each} items for n. */

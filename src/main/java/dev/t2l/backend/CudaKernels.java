@@ -6,6 +6,8 @@ final class CudaKernels {
     final CudaSlabs slabs = new CudaSlabs(device);
     final CudaAttention attention = new CudaAttention(device);
     final CudaProducts products = new CudaProducts(device);
+    final CudaRope rope = new CudaRope(device);
+    final CudaSample sample = new CudaSample(device);
     final CudaFunction gather = device.module("gather").function("gather");
     final CudaFunction scatter = device.module("scatter").function("scatter");
     final CudaFunction meanRows = device.module("meanrows").function("mean_rows");
@@ -14,10 +16,6 @@ final class CudaKernels {
     final CudaFunction rmsNorm = device.module("rmsnorm").function("rms_norm");
     final CudaFunction layerNorm = device.module("layernorm").function("layer_norm");
     final CudaFunction l2Normalise = device.module("l2normalise").function("l2_normalise");
-    final CudaFunction ropeAngles = device.module("rope").function("rope_angles");
-    final CudaFunction rope = device.module("rope").function("rope");
-    final CudaFunction ropeStore = device.module("rope").function("rope_store");
-    final CudaFunction sample = device.module("sample").function("sample");
     final CudaBackend decoding = new CudaBackend(this, CudaBackend.View.DECODING);
     final CudaBackend prefilling = new CudaBackend(this, CudaBackend.View.PREFILLING);
     volatile boolean closed;

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.t2l.Adapter;
@@ -190,7 +190,7 @@ class EvaluationTest {
         try {
             runner = ProgramRunner.open();
         } catch (IllegalStateException e) {
-            assumeTrue(false, e.getMessage());
+            abort(e.getMessage());
             return;
         }
         with("java", (lm, columns) -> {

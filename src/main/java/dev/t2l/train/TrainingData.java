@@ -48,10 +48,11 @@ public final class TrainingData {
     public static List<TrainingTask> load(TrainingConfig config, boolean examples) {
         TrainingConfig.Data data = config.data();
         var reader = new TrainingData(data.template().map(PromptTemplate::new), examples);
-        List<Unread> all = switch (data.source()) {
+        List<Unread> own = switch (data.source()) {
             case TaskSource.Stored(Path path) -> stored(path);
             case TaskSource.Inline(List<Section> tasks) -> inline(tasks, Path.of(""));
         };
+        List<Unread> all = data.described().map(file -> described(own, file)).orElse(own);
         List<Unread> ofSuite = all.stream().filter(task -> data.suite().isEmpty() || data.suite().equals(task.suite())).toList();
         if (ofSuite.isEmpty()) {
             throw new IllegalArgumentException("there is no task" + data.suite().map(s -> " of suite '" + s + "'").orElse("") + " among the " + all.size() + " of the data");
@@ -78,6 +79,24 @@ public final class TrainingData {
      * @param file of them
      */
     private record Unread(TrainingTask task, Optional<String> suite, Path file, Optional<PromptTemplate> prompt, Optional<PromptTemplate> response, Place where) {
+        Unread with(TrainingTask other) {
+            return new Unread(other, suite, file, prompt, response, where);
+        }
+    }
+
+    /** The tasks with the further descriptions of a file behind their own. */
+    private static List<Unread> described(List<Unread> tasks, Path file) {
+        Map<String, List<String>> more = new HashMap<>();
+        for (JsonRecords record : JsonRecords.read(file)) {
+            if (record.texts("descriptions").stream().anyMatch(String::isBlank)) {
+                throw record.problem("a description is empty");
+            }
+            more.computeIfAbsent(record.text("task"), _ -> new ArrayList<>()).addAll(record.texts("descriptions"));
+        }
+        if (tasks.stream().noneMatch(task -> more.containsKey(task.task().name()))) {
+            throw new FormatException(file, "tasks", "none of the " + more.size() + " that are described there is among the " + tasks.size() + " of the data");
+        }
+        return tasks.stream().map(task -> task.with(task.task().with(more.getOrDefault(task.task().name(), List.of())))).toList();
     }
 
     private static List<Unread> stored(Path path) {

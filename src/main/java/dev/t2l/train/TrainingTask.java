@@ -1,6 +1,7 @@
 package dev.t2l.train;
 
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * A task: what it is in words, and examples of it.
@@ -20,6 +21,11 @@ public record TrainingTask(String name, List<String> descriptions, List<String> 
         evalDescriptions = List.copyOf(evalDescriptions);
         examples = List.copyOf(examples);
         heldOut = List.copyOf(heldOut);
+    }
+
+    /** With these descriptions behind its own, each once. */
+    TrainingTask with(List<String> more) {
+        return new TrainingTask(name, Stream.concat(descriptions.stream(), more.stream()).distinct().toList(), evalDescriptions, examples, heldOut);
     }
 
     /** With the first so many descriptions only. */

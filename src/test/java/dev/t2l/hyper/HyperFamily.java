@@ -72,6 +72,17 @@ final class HyperFamily {
         });
     }
 
+    /** A copy that the host can read. */
+    static LoraWeights host(LoraWeights lora, Backend backend) {
+        Map<Site, Pair> pairs = new HashMap<>();
+        lora.pairs().forEach((site, pair) -> pairs.put(site, new Pair(host(pair.a(), backend), host(pair.b(), backend), pair.scale())));
+        return new LoraWeights(pairs);
+    }
+
+    private static Tensor host(Tensor tensor, Backend backend) {
+        return Tensor.ofFloats(floats(backend, tensor), tensor.rows(), tensor.cols());
+    }
+
     static float[] floats(Backend backend, Tensor tensor) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment host = arena.allocate(tensor.bytes(), 64);

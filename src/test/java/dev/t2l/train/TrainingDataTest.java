@@ -49,6 +49,25 @@ class TrainingDataTest {
     }
 
     @Test
+    void furtherDescriptions() throws IOException {
+        TinyTasks.write(folder);
+        int own = load(folder, Map.of()).getFirst().descriptions().size();
+        Path more = Files.writeString(folder.resolve("more.jsonl"), """
+                {"task": "elsewhere", "descriptions": ["Not here."]}
+                {"task": "upper", "descriptions": ["Shout it.", "Answer in capitals.", "Shout it."]}
+                """);
+        List<TrainingTask> tasks = load(folder, Map.of("more_descriptions", more.toString()));
+        assertEquals(List.of("Shout it.", "Answer in capitals."), tasks.getFirst().descriptions().subList(own, own + 2));
+        assertEquals(own + 2, tasks.getFirst().descriptions().size());
+        assertEquals(load(folder, Map.of()).getLast(), tasks.getLast());
+
+        Files.writeString(more, "{\"task\": \"elsewhere\", \"descriptions\": [\"Not here.\"]}\n");
+        assertThrows(FormatException.class, () -> load(folder, Map.of("more_descriptions", more.toString())));
+        Files.writeString(more, "{\"task\": \"upper\", \"descriptions\": [\" \"]}\n");
+        assertThrows(FormatException.class, () -> load(folder, Map.of("more_descriptions", more.toString())));
+    }
+
+    @Test
     void someOfTheTasks() throws IOException {
         TinyTasks.write(folder);
         assertEquals(List.of("count", "upper"), names(load(folder, Map.of("tasks", List.of("count", "upper")))));

@@ -23,7 +23,8 @@ final class CheckpointExport {
     private CheckpointExport() {
     }
 
-    static void write(Path from, Path to, DType dtype) {
+    /** @param descriptions the first so many of each task keep their embeddings */
+    static void write(Path from, Path to, DType dtype, int descriptions) {
         if (Files.isRegularFile(to)) {
             throw new IllegalArgumentException("--out " + to + " is a file; wanted a folder for the checkpoint");
         }
@@ -33,7 +34,7 @@ final class CheckpointExport {
         Path embeddings = from.resolve(Reconstruction.EMBEDDINGS);
         try {
             if (Files.isRegularFile(embeddings)) {
-                embeddings(embeddings, to, dtype);
+                embeddings(embeddings, to, dtype, descriptions);
             } else {
                 copy(from, to, TaskNeighbours.SMALL_FILE); // as small as it gets
             }
@@ -49,13 +50,15 @@ final class CheckpointExport {
         }
     }
 
-    private static void embeddings(Path from, Path to, DType dtype) {
+    private static void embeddings(Path from, Path to, DType dtype, int descriptions) {
         try (SafeTensors file = SafeTensors.open(from)) {
+            Map<String, Tensor> kept = new LinkedHashMap<>();
+            file.weights().tensors().forEach((task, rows) -> kept.put(task, rows.slice(0, Math.min(descriptions, rows.rows()))));
             if (dtype == DType.Q8_0) {
-                TaskNeighbours.writeSmall(to, file.weights().tensors());
+                TaskNeighbours.writeSmall(to, kept);
             } else {
                 Map<String, Tensor> converted = new LinkedHashMap<>();
-                file.weights().tensors().forEach((task, rows) -> converted.put(task, Quantise.tensor(rows, dtype)));
+                kept.forEach((task, rows) -> converted.put(task, Quantise.tensor(rows, dtype)));
                 SafeTensors.write(to.resolve(Reconstruction.EMBEDDINGS), converted, file.metadata());
             }
         }

@@ -57,6 +57,10 @@ final class Export implements Callable<Integer> {
             description = "Of BERT folders: leave out tokens and their rows: ${COMPLETION-CANDIDATES}, with commas between. Texts without them are encoded as before; scripts left out become [UNK].")
     private Set<TokenGroup> dropped = Set.of();
 
+    @Option(names = "--descriptions", paramLabel = "N", defaultValue = "0",
+            description = "Of checkpoints: keep the embeddings of the first N training descriptions of each task; 0 for all. Default: ${DEFAULT-VALUE}.")
+    private int descriptions;
+
     @Option(names = "--base", paramLabel = "MODEL",
             description = "For adapters: the base model, of which only the configuration is read. Needed towards GGUF, and from GGUF where a llama's q or k is adapted.")
     private String base;
@@ -107,7 +111,10 @@ final class Export implements Callable<Integer> {
         if (type == null) {
             throw new IllegalArgumentException("a checkpoint is written again in another type; HINT: give it with --type");
         }
-        CheckpointExport.write(path, target, type.dtype());
+        if (descriptions < 0) {
+            throw new IllegalArgumentException("--descriptions " + descriptions + ": wanted a number of descriptions, or 0 for all");
+        }
+        CheckpointExport.write(path, target, type.dtype(), descriptions == 0 ? Integer.MAX_VALUE : descriptions);
         out().println(target + ": " + Mebibytes.of(CheckpointExport.bytes(target)));
     }
 

@@ -122,7 +122,11 @@ final class ConfigReader {
             throw root.problem("data", "is missing; wanted a folder with tasks.json, a file with a list of tasks, or such a list");
         }
         TaskSource tasks = source instanceof List<?> ? new TaskSource.Inline(root.sections("data")) : new TaskSource.Stored(Path.of(required("data", "a path or a list")));
-        return new Data(tasks, root.text("suite"), TaskChoice.read(root, "tasks"), root.text("more_descriptions").map(Path::of),
+        Optional<Path> variants = root.text("variants").map(Path::of);
+        if (kind == Kind.RECON && variants.isPresent()) {
+            throw root.problem("variants", "are trained on examples, which reconstruction has none of");
+        }
+        return new Data(tasks, root.text("suite"), TaskChoice.read(root, "tasks"), root.text("more_descriptions").map(Path::of), variants,
                 root.integer("descriptions", 128, 1), root.text("template"));
     }
 

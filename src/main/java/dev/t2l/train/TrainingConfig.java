@@ -77,11 +77,12 @@ public record TrainingConfig(Kind kind, long seed, Models models, Data data, Tex
      * @param tasks        which of them
      * @param described    {@code more_descriptions}: a file of further descriptions, which come behind a task's own: JSON lines, perhaps gzipped, with {@code task}
      *                     and {@code descriptions}; lines of tasks that are not in the data are passed over
+     * @param variants     a file of tasks made of the chosen ones by other names for their answers; see {@link TaskVariant}
      * @param descriptions of each task the first so many are used; default 128
      * @param template     prompt out of a line's fields, such as {@code "{question}\n{choices}"}; default: its {@code input}
      */
-    public record Data(TaskSource source, Optional<String> suite, TaskChoice tasks, Optional<Path> described, int descriptions,
-            Optional<String> template) {
+    public record Data(TaskSource source, Optional<String> suite, TaskChoice tasks, Optional<Path> described, Optional<Path> variants,
+            int descriptions, Optional<String> template) {
     }
 
     /**

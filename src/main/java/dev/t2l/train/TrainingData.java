@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -63,8 +64,9 @@ public final class TrainingData {
                 throw task.where().problem("the task '" + task.task().name() + "' is there twice");
             }
         }
-        return data.tasks().of(ofSuite.stream().map(Unread::task).toList()).stream().map(task -> reader.complete(byName.get(task.name()))
+        List<TrainingTask> chosen = data.tasks().of(ofSuite.stream().map(Unread::task).toList()).stream().map(task -> reader.complete(byName.get(task.name()))
                 .described(data.descriptions()).holding(config.run().validationEvery() == 0 ? 0 : config.run().validationSize())).toList();
+        return data.variants().map(file -> withVariants(chosen, file)).orElse(chosen);
     }
 
     /** Where complaints about a task point to. */
@@ -82,6 +84,19 @@ public final class TrainingData {
         Unread with(TrainingTask other) {
             return new Unread(other, suite, file, prompt, response, where);
         }
+    }
+
+    /** The chosen tasks, and behind them the variants of them. */
+    private static List<TrainingTask> withVariants(List<TrainingTask> chosen, Path file) {
+        Map<String, TrainingTask> byName = new LinkedHashMap<>();
+        chosen.forEach(task -> byName.put(task.name(), task));
+        for (TaskVariant variant : TaskVariant.read(file)) {
+            TrainingTask task = byName.get(variant.of());
+            if (task != null && byName.put(variant.name(), variant.of(task)) != null) {
+                throw variant.record().problem("there is a task '" + variant.name() + "'");
+            }
+        }
+        return List.copyOf(byName.values());
     }
 
     /** The tasks with the further descriptions of a file behind their own. */

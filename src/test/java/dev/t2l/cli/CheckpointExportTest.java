@@ -49,6 +49,10 @@ class CheckpointExportTest {
         try (SafeTensors embeddings = SafeTensors.open(folder.resolve("half").resolve(Reconstruction.EMBEDDINGS))) {
             assertEquals(DType.F16, embeddings.weights().get("truth").dtype());
         }
+        assertEquals(0, export(trained, "first", "--type", "f16", "--descriptions", "1"), err::toString);
+        try (SafeTensors embeddings = SafeTensors.open(folder.resolve("first").resolve(Reconstruction.EMBEDDINGS))) {
+            assertEquals(1, embeddings.weights().get("truth").rows());
+        }
         assertEquals(0, export(trained, "small", "--type", "q8_0"), err::toString);
         Path small = folder.resolve("small");
         assertTrue(Files.exists(small.resolve(TaskNeighbours.SMALL_FILE)));
@@ -65,6 +69,7 @@ class CheckpointExportTest {
     void wrongUsageIsExplained() throws Exception {
         assertEquals(1, export(trained, "x"));
         assertTrue(err.toString().contains("--type"), err.toString());
+        assertEquals(1, export(trained, "x", "--type", "f16", "--descriptions", "-1"));
         Files.writeString(folder.resolve("file"), "");
         assertEquals(1, export(trained, "file", "--type", "f16"));
         assertTrue(err.toString().contains("is a file"), err.toString());

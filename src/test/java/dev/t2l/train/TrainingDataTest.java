@@ -68,6 +68,34 @@ class TrainingDataTest {
     }
 
     @Test
+    void variantsWithOtherNamesForAnswers() throws IOException {
+        Files.writeString(folder.resolve("signs.jsonl"), """
+                {"input": "-1", "output": "minus"}
+                {"input": "7", "output": "plus"}
+                {"input": "-3", "output": "minus", "split": "test"}
+                """);
+        Path list = Files.writeString(folder.resolve("list.yaml"), """
+                - name: signs
+                  descriptions: [Tell the sign.]
+                  examples: signs.jsonl
+                """);
+        Path variants = folder.resolve("variants.jsonl");
+        String line = "{\"name\": \"signs.yes_no\", \"of\": \"%s\", \"answers\": {%s}, \"descriptions\": [\"Is it below zero? Yes or No.\"]}\n";
+        String answers = "\"minus\": \"Yes\", \"plus\": \"No\"";
+        Files.writeString(variants, line.formatted("elsewhere", answers).replace("signs.", "other.") + line.formatted("signs", answers));
+        List<TrainingTask> tasks = load(list, Map.of("variants", variants.toString()));
+        assertEquals(List.of("signs", "signs.yes_no"), names(tasks));
+        assertEquals(new TrainingTask("signs.yes_no", List.of("Is it below zero? Yes or No."), List.of(),
+                List.of(new Example("-1", "Yes"), new Example("7", "No")), List.of()), tasks.getLast());
+
+        Files.writeString(variants, line.formatted("signs", "\"minus\": \"Yes\""));
+        String lacks = assertThrows(FormatException.class, () -> load(list, Map.of("variants", variants.toString()))).getMessage();
+        assertTrue(lacks.contains("plus"), lacks);
+        Files.writeString(variants, line.formatted("signs", answers).repeat(2));
+        assertThrows(FormatException.class, () -> load(list, Map.of("variants", variants.toString())));
+    }
+
+    @Test
     void someOfTheTasks() throws IOException {
         TinyTasks.write(folder);
         assertEquals(List.of("count", "upper"), names(load(folder, Map.of("tasks", List.of("count", "upper")))));

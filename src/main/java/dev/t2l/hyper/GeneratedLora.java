@@ -25,8 +25,7 @@ public final class GeneratedLora implements AutoCloseable {
     private final Tensor all;
     private LoraWeights lora; // made when first wanted: while a device still computes what it shows
 
-    private GeneratedLora(HyperConfig config, LongFunction<Memory> allocator) {
-        TensorTable table = table(config);
+    private GeneratedLora(HyperConfig config, TensorTable table, LongFunction<Memory> allocator) {
         Memory memory = allocator.apply(table.bytes());
         this.config = config;
         this.factors = table.carve(_ -> memory);
@@ -35,12 +34,12 @@ public final class GeneratedLora implements AutoCloseable {
 
     /** An adapter of zeros to be filled in. */
     static GeneratedLora allocate(Backend backend, HyperConfig config) {
-        return new GeneratedLora(config, backend::allocate);
+        return new GeneratedLora(config, table(config), backend::allocate);
     }
 
-    /** An adapter that is to be written whole before it is read. */
-    static GeneratedLora unwritten(Backend backend, HyperConfig config) {
-        return new GeneratedLora(config, backend::allocateUnwritten);
+    /** An adapter that is to be written whole before it is read, laid out as {@link #table} says. */
+    static GeneratedLora unwritten(Backend backend, HyperConfig config, TensorTable table) {
+        return new GeneratedLora(config, table, backend::allocateUnwritten);
     }
 
     /** The adapter: layer by layer, views of {@link #factors}. */

@@ -3,6 +3,7 @@ package dev.t2l.hyper;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Recording;
 import dev.t2l.tensor.Tensor;
+import dev.t2l.tensor.TensorTable;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -12,12 +13,14 @@ public final class HyperPass implements AutoCloseable {
     private final Backend backend;
     private final HyperRows rows;
     private final HyperActivations acts;
+    private final TensorTable layout; // of an adapter
     private Recording recording; // or null
 
     HyperPass(HyperForward forward, int descriptions) {
         this.forward = forward;
         this.backend = forward.backend();
         this.rows = HyperRows.of(forward.config(), descriptions);
+        this.layout = GeneratedLora.table(forward.config());
         this.acts = HyperActivations.allocate(backend, forward.config(), rows, false);
         try {
             forward.learned(acts, HyperDropout.NONE);
@@ -59,7 +62,7 @@ public final class HyperPass implements AutoCloseable {
         List<GeneratedLora> adapters = new ArrayList<>();
         try {
             for (int i = 0; i < rows.descriptions(); i++) {
-                adapters.add(GeneratedLora.unwritten(backend, forward.config()));
+                adapters.add(GeneratedLora.unwritten(backend, forward.config(), layout));
             }
             forward.heads(acts, rows, forward.result(acts), adapters);
             adapters.forEach(GeneratedLora::lora); // while a device computes them

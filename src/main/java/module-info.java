@@ -19,6 +19,7 @@ module dev.t2l {
     exports dev.t2l;
     exports dev.t2l.backend;
     exports dev.t2l.eval;
+    exports dev.t2l.experiment;
     exports dev.t2l.hyper;
     exports dev.t2l.io;
     exports dev.t2l.model;

@@ -53,6 +53,7 @@ public final class Main implements Runnable {
                 .addSubcommand(new Embed())
                 .addSubcommand(new Train())
                 .addSubcommand(new Eval())
+                .addSubcommand(new Experiment())
                 .addSubcommand(new Plot())
                 .addSubcommand(new Average())
                 .addSubcommand(new Merge())
@@ -63,6 +64,7 @@ public final class Main implements Runnable {
                 .registerConverter(TensorType.class, TensorTypeArgument::parse)
                 .registerConverter(AdapterArgument.class, AdapterArgument::parse);
         line.getCommandSpec().usageMessage().description(DESCRIPTION);
+        line.getSubcommands().get("experiment").getCommandSpec().usageMessage().footer(Experiment.footer());
         return line.setOut(out).setErr(err)
                 .setUsageHelpAutoWidth(true)
                 .setCaseInsensitiveEnumValuesAllowed(true)

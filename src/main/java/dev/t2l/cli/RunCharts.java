@@ -1,21 +1,15 @@
 package dev.t2l.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.t2l.io.AtomicFile;
-import java.awt.Graphics2D;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
+import dev.t2l.experiment.Picture;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import javax.imageio.ImageIO;
-import org.knowm.xchart.VectorGraphicsEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.internal.chartpart.IChart;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Three charts, one above the other, as one picture: loss, learning rate, gradient norm. */
@@ -57,7 +51,7 @@ final class RunCharts {
         if (runs.values().stream().allMatch(run -> run.loss().steps().isEmpty())) {
             throw new IllegalArgumentException("there is no step in the metrics");
         }
-        System.setProperty("java.awt.headless", "true");
+        System.setProperty("java.awt.headless", "true"); // charts measure text as they are made
         XYChart loss = chart("loss");
         XYChart rate = chart("learning rate");
         XYChart norm = chart("gradient norm");
@@ -67,18 +61,7 @@ final class RunCharts {
             add(rate, name, run.rate());
             add(norm, name, run.norm());
         });
-        var picture = new Stack(List.of(loss, rate, norm));
-        var bytes = new ByteArrayOutputStream();
-        if (file.toString().endsWith(".png")) {
-            var image = new BufferedImage(picture.getWidth(), picture.getHeight(), BufferedImage.TYPE_INT_RGB);
-            Graphics2D graphics = image.createGraphics();
-            picture.paint(graphics, picture.getWidth(), picture.getHeight());
-            graphics.dispose();
-            ImageIO.write(image, "png", bytes);
-        } else {
-            VectorGraphicsEncoder.saveVectorGraphic(picture, bytes, VectorGraphicsEncoder.VectorGraphicsFormat.SVG);
-        }
-        AtomicFile.write(file, bytes.toByteArray());
+        new Picture(List.of(loss, rate, norm), 1).write(file);
     }
 
     private static XYChart chart(String what) {
@@ -90,34 +73,6 @@ final class RunCharts {
     private static void add(XYChart chart, String name, Series series) {
         if (!series.steps().isEmpty()) {
             chart.addSeries(name, series.steps(), series.values()).setMarker(SeriesMarkers.NONE);
-        }
-    }
-
-    /** Charts one above the other. */
-    private record Stack(List<XYChart> charts) implements IChart {
-        @Override
-        public void paint(Graphics2D graphics, int width, int height) {
-            for (int i = 0; i < charts.size(); i++) {
-                Graphics2D part = (Graphics2D) graphics.create();
-                part.translate(0, i * HEIGHT);
-                charts.get(i).paint(part, WIDTH, HEIGHT);
-                part.dispose();
-            }
-        }
-
-        @Override
-        public int getWidth() {
-            return WIDTH;
-        }
-
-        @Override
-        public int getHeight() {
-            return HEIGHT * charts.size();
-        }
-
-        @Override
-        public String getTitle() {
-            return "training";
         }
     }
 }

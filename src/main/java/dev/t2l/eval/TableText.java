@@ -1,12 +1,12 @@
 package dev.t2l.eval;
 
+import dev.t2l.data.MarkdownTable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /** An {@link EvalTable} in Markdown, which reads well as plain text, too; scores in per cent. */
 public final class TableText {
@@ -47,7 +47,7 @@ public final class TableText {
         summaries.stream().filter(summary -> summary.column().equals(Columns.ORACLE) && summary.mean() > 0).findFirst().ifPresent(oracle ->
                 scores.add(row("share of oracle", summaries.stream().map(summary -> percent(summary.mean() / oracle.mean()) + " %").toList())));
         String legend = style.marks().entrySet().stream().map(mark -> mark.getKey() + " above " + mark.getValue()).collect(Collectors.joining(", "));
-        String text = lines(scores) + (legend.isEmpty() ? "" : "\n" + legend + "\n");
+        String text = MarkdownTable.text(scores) + (legend.isEmpty() ? "" : "\n" + legend + "\n");
         return style.compared().map(column -> text + "\n" + differences(table, column, style.seed())).orElse(text);
     }
 
@@ -57,7 +57,7 @@ public final class TableText {
         for (EvalTable.Comparison c : table.comparisons(column, seed)) {
             lines.add(List.of(c.less(), signed(c.difference()), signed(c.low()) + " to " + signed(c.high()), "" + c.wins(), "" + c.ties(), "" + c.losses()));
         }
-        return lines.size() == 1 ? "" : lines(lines);
+        return lines.size() == 1 ? "" : MarkdownTable.text(lines);
     }
 
     private static String cell(EvalTable table, String column, String task, Map<String, String> marks) {
@@ -70,27 +70,6 @@ public final class TableText {
         List<String> row = new ArrayList<>(List.of(first));
         row.addAll(rest);
         return row;
-    }
-
-    private static String lines(List<List<String>> rows) {
-        int[] widths = IntStream.range(0, rows.getFirst().size()).map(c -> rows.stream().mapToInt(row -> row.get(c).length()).max().orElse(0)).toArray();
-        var text = new StringBuilder();
-        for (int r = 0; r < rows.size(); r++) {
-            text.append(line(rows.get(r), widths, ' '));
-            if (r == 0) {
-                text.append(line(rows.getFirst().stream().map(_ -> "").toList(), widths, '-'));
-            }
-        }
-        return text.toString();
-    }
-
-    private static String line(List<String> cells, int[] widths, char filler) {
-        var text = new StringBuilder("|");
-        for (int c = 0; c < widths.length; c++) {
-            String fill = String.valueOf(filler).repeat(widths[c] - cells.get(c).length());
-            text.append(filler).append(c == 0 ? cells.get(c) + fill : fill + cells.get(c)).append(filler == '-' && c > 0 ? ":" : filler).append('|');
-        }
-        return text.append('\n').toString();
     }
 
     private static String percent(double share) {

@@ -106,8 +106,8 @@ final class ConfigReader {
         String base = required("base", "the frozen language model: a folder, a GGUF file or a hub id");
         Optional<DType> type = root.choice("base_dtype", BaseType.FILE) == BaseType.BF16 ? Optional.of(DType.BF16) : Optional.empty();
         var models = new Models(base, type, root.text("encoder"), root.choice("condition", Condition.DESCRIPTION));
-        if (kind == Kind.RECON && models.condition() != Condition.DESCRIPTION) {
-            throw root.problem("condition", "is no description; reconstruction reads descriptions alone");
+        if (kind == Kind.RECON && models.condition() == Condition.INPUT) {
+            throw root.problem("condition", "is input; reconstruction reads descriptions, or numbers of tasks");
         }
         return models;
     }

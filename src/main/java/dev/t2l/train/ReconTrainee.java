@@ -1,6 +1,7 @@
 package dev.t2l.train;
 
 import dev.t2l.backend.Backend;
+import dev.t2l.hyper.HyperConfig.Condition;
 import java.nio.file.Path;
 import java.util.OptionalDouble;
 
@@ -18,6 +19,9 @@ final class ReconTrainee implements Trainee {
                 .batch(config.batch().tasks(), config.batch().descriptions()).schedule(schedule).optimiser(Settings.optimiser(config)).dropout(network.dropout())
                 .seed(config.seed());
         config.models().encoder().ifPresent(builder::embModel);
+        if (config.models().condition() == Condition.ONE_HOT) {
+            builder.oneHot();
+        }
         if (recon.factorized()) {
             builder.factorised();
         } else {

@@ -28,6 +28,7 @@ public final class ReconstructionBuilder {
     private int latent = 128;
     private int headIn = 512;
     private Optional<String> embModel = Optional.empty();
+    private boolean oneHot;
     private boolean zScore = true;
     private boolean factorized = true;
     private double deltaWScaling = 10_000;
@@ -87,6 +88,12 @@ public final class ReconstructionBuilder {
     /** The text encoder that embedded the descriptions; the base model itself unless said. */
     public ReconstructionBuilder embModel(String name) {
         this.embModel = Optional.of(name);
+        return this;
+    }
+
+    /** The library's embeddings are no text's: each is the number of a task, one-hot. */
+    public ReconstructionBuilder oneHot() {
+        this.oneHot = true;
         return this;
     }
 
@@ -192,7 +199,8 @@ public final class ReconstructionBuilder {
     }
 
     private Origin origin() {
-        return new Origin(embModel, Objects.requireNonNullElse(library.adapterConfig().baseModel(), ""), library.tasks(), Condition.DESCRIPTION);
+        return new Origin(oneHot ? Optional.empty() : embModel, Objects.requireNonNullElse(library.adapterConfig().baseModel(), ""), library.tasks(),
+                oneHot ? Condition.ONE_HOT : Condition.DESCRIPTION);
     }
 
     private HyperConfig continued(HyperConfig config) {

@@ -22,6 +22,7 @@ import org.yaml.snakeyaml.Yaml;
  * {@code final}. Open in one process at a time.
  */
 final class RunFolder implements AutoCloseable {
+    static final String CHECKPOINTS = "checkpoints";
     private static final String CONFIG = "config.yaml";
     /** Keys that may change from one resumption to the next: what is learned does not depend on them. */
     private static final List<String> FREE = List.of("out", "checkpoint");
@@ -117,7 +118,7 @@ final class RunFolder implements AutoCloseable {
     }
 
     private Path checkpoints() {
-        return path.resolve("checkpoints");
+        return path.resolve(CHECKPOINTS);
     }
 
     Path checkpoint(long steps) {

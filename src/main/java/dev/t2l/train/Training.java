@@ -6,6 +6,8 @@ import dev.t2l.io.PeftAdapter;
 import dev.t2l.train.TaskSampler.Size;
 import dev.t2l.train.TrainingConfig.Kind;
 import dev.t2l.train.TrainingConfig.Share;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,7 +25,7 @@ import java.util.stream.IntStream;
  */
 public final class Training {
     private final TrainingConfig config;
-    private final Backend backend;
+    private final TrainingModels models;
     private final boolean resume;
     private final TrainingListener listener;
 
@@ -36,9 +38,9 @@ public final class Training {
     public record Result(Path trained, Optional<Path> best, long steps) {
     }
 
-    private Training(TrainingConfig config, Backend backend, boolean resume, TrainingListener listener) {
+    private Training(TrainingConfig config, TrainingModels models, boolean resume, TrainingListener listener) {
         this.config = config;
-        this.backend = backend;
+        this.models = models;
         this.resume = resume;
         this.listener = listener;
     }
@@ -54,45 +56,59 @@ public final class Training {
      * @throws dev.t2l.io.FormatException if a file of models, data or checkpoints is not what it should be
      */
     public static List<Result> run(TrainingConfig config, Backend backend, boolean resume, TrainingListener listener) {
-        return new Training(config, backend, resume, listener).run();
+        try (var models = new TrainingModels(backend)) {
+            return run(config, models, resume, listener);
+        }
+    }
+
+    /** The same with models that other runs use, too. */
+    public static List<Result> run(TrainingConfig config, TrainingModels models, boolean resume, TrainingListener listener) {
+        return new Training(config, models, resume, listener).run();
+    }
+
+    /** Deletes the checkpoints of a run that has ended; what was trained stays. */
+    public static void discardCheckpoints(Path run) {
+        try {
+            ReplacedFolder.delete(run.resolve(RunFolder.CHECKPOINTS));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private List<Result> run() {
-        try (var models = new TrainingModels(config, backend)) {
-            List<TrainingTask> tasks = TrainingData.load(config, config.kind() != Kind.RECON);
-            if (config.kind() == Kind.LORA && config.adapter().of() == Share.TASK) {
-                List<Result> results = new ArrayList<>();
-                for (TrainingTask task : tasks) {
-                    listener.note("task " + task.name());
-                    results.add(tuned(models, List.of(task), config.run().out().resolve(task.name())));
-                }
-                return results;
+        List<TrainingTask> tasks = TrainingData.load(config, config.kind() != Kind.RECON);
+        if (config.kind() == Kind.LORA && config.adapter().of() == Share.TASK) {
+            List<Result> results = new ArrayList<>();
+            for (TrainingTask task : tasks) {
+                listener.note("task " + task.name());
+                results.add(tuned(List.of(task), config.run().out().resolve(task.name())));
             }
-            return List.of(config.kind() == Kind.RECON ? reconstructed(models, tasks) : tuned(models, tasks, config.run().out()));
+            return results;
         }
+        return List.of(config.kind() == Kind.RECON ? reconstructed(tasks) : tuned(tasks, config.run().out()));
     }
 
-    private Result tuned(TrainingModels models, List<TrainingTask> tasks, Path out) {
+    private Result tuned(List<TrainingTask> tasks, Path out) {
         try (RunFolder folder = RunFolder.open(out, config.resolved(), resume)) {
-            List<TokenisedTask> tokenised = TokenisedTask.of(tasks, PromptFormat.of(models.base(), config.text()));
+            List<TokenisedTask> tokenised = TokenisedTask.of(tasks, PromptFormat.of(models.base(config.models()), config.text()));
             tell(tokenised);
             if (config.kind() == Kind.LORA) {
                 SampleSource samples = samples(tokenised, task -> 1);
-                try (var trainee = new LoraTrainee(config, samples, models.frozen())) {
+                try (var trainee = new LoraTrainee(config, samples, models.frozen(config))) {
                     return run(trainee, samples.sampler(), tasks.size(), folder);
                 }
             }
-            try (SampleEmbeddings embeddings = models.embeddings(tasks, tokenised)) {
+            try (SampleEmbeddings embeddings = models.embeddings(config, tasks, tokenised)) {
                 SampleSource samples = samples(tokenised, embeddings::choices);
-                HyperSetup setup = HyperSetup.of(config, models.base().config(), tasks, embeddings);
-                try (var trainee = new SftTrainee(setup, samples, models.frozen())) {
+                HyperSetup setup = HyperSetup.of(config, models.base(config.models()).config(), tasks, embeddings);
+                try (var trainee = new SftTrainee(setup, samples, models.frozen(config))) {
                     return run(trainee, samples.sampler(), tasks.size(), folder);
                 }
             }
         }
     }
 
-    private Result reconstructed(TrainingModels models, List<TrainingTask> tasks) {
+    private Result reconstructed(List<TrainingTask> tasks) {
         try (RunFolder folder = RunFolder.open(config.run().out(), config.resolved(), resume)) {
             Path oracles = Path.of(config.reconstruction().oracles().orElseThrow());
             for (TrainingTask task : tasks) {
@@ -100,14 +116,14 @@ public final class Training {
                     throw new FormatException(oracles, "folder", "has no adapter of the task '" + task.name() + "'; HINT: t2l train lora with adapter.of: task makes them, or choose tasks");
                 }
             }
-            TaskEmbeddings embeddings = models.descriptions(tasks);
+            TaskEmbeddings embeddings = models.embeddings(config, tasks);
             var library = new OracleLibrary(IntStream.range(0, tasks.size())
                     .mapToObj(i -> new Oracle(tasks.get(i).name(), PeftAdapter.read(oracle(oracles, tasks.get(i))), embeddings.training().get(i))).toList());
             listener.note(library.size() + " adapters");
             long perEpoch = Math.ceilDiv(tasks.size(), config.batch().tasks());
             Schedule schedule = schedule(tasks.size(), perEpoch);
-            try (var trainee = new ReconTrainee(config, library, embeddings, schedule, backend)) {
-                return new TrainingRun(config, trainee, schedule, backend, listener).run(folder);
+            try (var trainee = new ReconTrainee(config, library, embeddings, schedule, models.backend())) {
+                return new TrainingRun(config, trainee, schedule, models.backend(), listener).run(folder);
             }
         }
     }
@@ -137,7 +153,7 @@ public final class Training {
     }
 
     private Result run(Trainee trainee, TaskSampler sampler, int tasks, RunFolder folder) {
-        return new TrainingRun(config, trainee, schedule(tasks, sampler.stepsPerEpoch()), backend, listener).run(folder);
+        return new TrainingRun(config, trainee, schedule(tasks, sampler.stepsPerEpoch()), models.backend(), listener).run(folder);
     }
 
     private Schedule schedule(int tasks, long stepsPerEpoch) {

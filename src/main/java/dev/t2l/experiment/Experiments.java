@@ -5,7 +5,14 @@ import java.util.List;
 
 /** The experiments that there are. */
 public final class Experiments {
-    private static final List<Experiment> ALL = List.of(new Oracles());
+    private static final List<Experiment> ALL = List.of(
+            new Oracles(),
+            new Variants(),
+            new Reconstruction(),
+            new Compression(),
+            new Scaling(),
+            new SftAgainstReconstruction(),
+            new Encoders());
 
     private Experiments() {
     }

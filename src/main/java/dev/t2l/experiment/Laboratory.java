@@ -5,9 +5,11 @@ import dev.t2l.TextEncoder;
 import dev.t2l.TextToLora;
 import dev.t2l.backend.Backend;
 import dev.t2l.eval.AdapterSource;
+import dev.t2l.eval.Asking;
 import dev.t2l.eval.Column;
 import dev.t2l.eval.Columns;
 import dev.t2l.eval.EvalData;
+import dev.t2l.eval.EvalExample;
 import dev.t2l.eval.EvalSettings;
 import dev.t2l.eval.EvalTable;
 import dev.t2l.eval.EvalTask;
@@ -22,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /** What one experiment works with: models, data, trainings, evaluation, and the folder of what it found. Scores and shares are from 0 to 1. */
 public final class Laboratory implements AutoCloseable {
@@ -69,6 +72,11 @@ public final class Laboratory implements AutoCloseable {
      */
     public List<String> trainingTasks(int count, int draw) {
         return TaskSets.drawn(trainingTasks(), count, settings().seed() + draw);
+    }
+
+    /** Nine training tasks spread over their families: the same in all experiments. */
+    public List<String> nineTasks() {
+        return TaskSets.nine(trainingTasks(), settings().seed());
     }
 
     /**
@@ -145,6 +153,19 @@ public final class Laboratory implements AutoCloseable {
     /** To make columns with: by the command's seed and number of descriptions. */
     public Columns columns() {
         return new Columns(settings().seed(), settings().descriptions());
+    }
+
+    /** A column of adapters that are asked for by the tasks' names. */
+    public Column byTask(String name, AdapterSource source) {
+        return byText(name, source, task -> task);
+    }
+
+    /** A column of one adapter for each task, by a text that the task's name leads to. */
+    public Column byText(String name, AdapterSource source, UnaryOperator<String> text) {
+        return new Column.Asked(name, name, task -> {
+            String asked = text.apply(task.name());
+            return List.of(new Asking("", source, _ -> asked, EvalExample::input));
+        });
     }
 
     /** Asks the base what was not asked before. Answers are shared by all experiments of a folder. */

@@ -77,6 +77,12 @@ final class Runs {
     private static String digest(TrainingConfig config) {
         Map<String, Object> counting = new TreeMap<>(config.resolved());
         List.of("out", "checkpoint").forEach(counting::remove);
+        if (counting.get("reconstruction") instanceof Map<?, ?> reconstruction && config.reconstruction().oracles().isPresent()) {
+            Map<String, Object> renamed = new TreeMap<>();
+            reconstruction.forEach((key, value) -> renamed.put(String.valueOf(key), value));
+            renamed.put("oracles", Path.of(config.reconstruction().oracles().get()).getFileName().toString()); // a digest, too
+            counting.put("reconstruction", renamed);
+        }
         if (config.kind() == Kind.LORA && config.adapter().of() == Share.TASK) {
             counting.remove("tasks"); // each task has a run of its own
         }

@@ -71,6 +71,11 @@ public final class Table {
         rows.add(new ArrayList<>(Arrays.asList(values)));
     }
 
+    /** A share of 1 as tables show it. */
+    static String percent(double share) {
+        return Unit.PERCENT.show(share);
+    }
+
     String markdown() {
         List<List<String>> lines = new ArrayList<>();
         lines.add(headings.stream().map(Heading::title).toList());

@@ -1,0 +1,70 @@
+package dev.t2l.experiment;
+
+import dev.t2l.eval.Column;
+import dev.t2l.eval.Columns;
+import dev.t2l.eval.EvalTask;
+import dev.t2l.experiment.Table.Heading;
+import dev.t2l.experiment.Table.Unit;
+import dev.t2l.hyper.HyperConfig.Variant;
+import dev.t2l.train.TrainingConfig.Kind;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The whole library of oracles in one hypernetwork (arXiv 2506.06105, section 4.1): how much smaller is it, and what is kept? */
+final class Compression implements Experiment {
+    @Override
+    public String name() {
+        return "compression";
+    }
+
+    @Override
+    public String title() {
+        return "All training tasks' oracles in one L, M or S: MiB against those of the library, error, share of the oracles' score kept";
+    }
+
+    @Override
+    public void run(Laboratory lab) {
+        OracleFolder oracles = lab.oracles(lab.trainingTasks());
+        double library = oracles.runs().keySet().stream().mapToDouble(oracles::mebibytes).sum();
+        List<EvalTask> tasks = lab.tasks(lab.trainingTasks());
+        Map<String, String> descriptions = new LinkedHashMap<>();
+        tasks.forEach(task -> descriptions.put(task.name(), task.evalDescriptions().getFirst()));
+        var make = new Columns(lab.settings().seed(), 1);
+        List<Column> columns = new ArrayList<>(List.of(make.oracle(lab.oracleSource(oracles))));
+        List<Reproduced> networks = new ArrayList<>();
+        Map<Variant, Double> errors = new LinkedHashMap<>();
+        for (Variant variant : Variants.ALL) {
+            Reproduced network = Reproduced.of(lab, variant, false, oracles);
+            networks.add(network);
+            errors.put(variant, lab.timed("errors", () -> network.productError(lab, descriptions::get)));
+            columns.add(make.matching(variant.name(), lab.source(network.run().folder())));
+        }
+        Scored scored = Scored.of(lab, tasks, columns);
+        var table = new Table("", List.of(new Heading("adapters", "adapters", Unit.PLAIN), new Heading("mib", "MiB", Unit.TENTHS), new Heading("ratio", "library : it", Unit.HUNDREDTHS),
+                new Heading("steps", "steps", Unit.COUNT), new Heading("loss", "loss", Unit.NUMBER), new Heading("error", "relative error", Unit.NUMBER),
+                new Heading("score", "score", Unit.PERCENT), new Heading("share", "% of the oracles'", Unit.PERCENT), new Heading("above_base", "% of their gain over the base", Unit.PERCENT)));
+        double best = scored.mean(Columns.ORACLE);
+        table.add(oracles.runs().size() + " oracles", library, 1.0, null, null, null, best, 1.0, 1.0);
+        for (Reproduced network : networks) {
+            double score = scored.mean(network.variant().name());
+            table.add(network.variant().name(), network.run().mebibytes(), library / network.run().mebibytes(), network.run().steps(), network.run().lastLoss(),
+                    errors.get(network.variant()), score, score / best, (score - scored.base()) / (best - scored.base()));
+        }
+        lab.table(List.of(table), scored.references(), "Judged on the training tasks' test lines; adapters from the first evaluation description of each, which no training saw. MiB are those of "
+                + "the files, all f32, of the hypernetwork with the oracles' means and deviations. The loss is the " + Reproduced.lossInWords(lab.recipe(Kind.RECON))
+                + ", the mean of the last twentieth of the steps, with dropout. The error is that of s B A, relative to the oracle's, a mean over tasks.");
+        List<String> names = Variants.ALL.stream().map(Variant::name).toList();
+        lab.plot(List.of(new Chart.Bars("MiB of " + oracles.runs().size() + " oracles and of hypernetworks", "MiB", with("oracles", names),
+                        List.of(new Chart.Group("MiB", with(library, networks.stream().map(network -> network.run().mebibytes()).toList())))),
+                new Chart.Bars("score on the training tasks", "%", with("oracles", names),
+                        List.of(new Chart.Group("score", with(100 * best, names.stream().map(name -> 100 * scored.mean(name)).toList()))))));
+    }
+
+    private static <T> List<T> with(T first, List<T> rest) {
+        List<T> all = new ArrayList<>(List.of(first));
+        all.addAll(rest);
+        return all;
+    }
+}

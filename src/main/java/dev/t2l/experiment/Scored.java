@@ -1,0 +1,54 @@
+package dev.t2l.experiment;
+
+import dev.t2l.eval.Column;
+import dev.t2l.eval.Columns;
+import dev.t2l.eval.EvalTable;
+import dev.t2l.eval.EvalTask;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * The scores of columns over tasks.
+ *
+ * @param table of the columns asked for, and the two references
+ * @param seed  of the bootstrap
+ */
+record Scored(EvalTable table, long seed) {
+    private static final String CONSTANT = "constant";
+    private static final String BASE = "base";
+
+    /** Asks these columns, and beside them the base alone and the most frequent answer. */
+    static Scored of(Laboratory lab, List<EvalTask> tasks, List<Column> columns) {
+        Columns make = lab.columns();
+        List<Column> all = new ArrayList<>(List.of(make.constant(), make.base()));
+        all.addAll(columns);
+        return new Scored(lab.evaluate(tasks, all), lab.settings().seed());
+    }
+
+    EvalTable.Summary summary(String column) {
+        return table.summaries(seed).stream().filter(one -> one.column().equals(column)).findFirst().orElseThrow();
+    }
+
+    double mean(String column) {
+        return table.tasks().stream().mapToDouble(task -> table.score(column, task)).average().orElseThrow();
+    }
+
+    EvalTable.Comparison compare(String column, String less) {
+        return table.comparisons(column, seed).stream().filter(one -> one.less().equals(less)).findFirst().orElseThrow();
+    }
+
+    /** What a score is to be held against, in words. */
+    String references() {
+        return String.format(Locale.ROOT, "Scores are means over %d tasks, in %%, with 95 %% intervals by bootstrap over tasks. For comparison: the most frequent answer scores %.1f, the base alone %.1f.",
+                table.tasks().size(), 100 * mean(CONSTANT), 100 * mean(BASE));
+    }
+
+    double constant() {
+        return mean(CONSTANT);
+    }
+
+    double base() {
+        return mean(BASE);
+    }
+}

@@ -66,6 +66,9 @@ public final class Campaign implements AutoCloseable {
     /** Runs an experiment, or as much of it as is missing. */
     public Report run(Experiment experiment) {
         listener.note(experiment.name() + ": " + experiment.title());
+        if (!settings.tasks().isEmpty()) {
+            unseen(); // before anything is trained in vain
+        }
         try (var lab = new Laboratory(this, experiment)) {
             experiment.run(lab);
             return new Report(experiment.name(), lab.out(), lab.findings().lines(), lab.findings().text());

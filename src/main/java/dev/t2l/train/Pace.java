@@ -1,7 +1,6 @@
 package dev.t2l.train;
 
 import dev.t2l.backend.Backend;
-import dev.t2l.backend.Roofline;
 import dev.t2l.train.TrainingListener.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,9 +23,9 @@ final class Pace {
     private long told;
     private OptionalLong peak = OptionalLong.empty();
 
-    Pace(Backend backend) {
-        this.backend = backend;
-        this.ceiling = backend.name().equals("cuda") ? Roofline.measure(backend).flopsPerSecond() : OptionalDouble.empty();
+    Pace(TrainingModels models) {
+        this.backend = models.backend();
+        this.ceiling = models.ceiling();
     }
 
     /** @param time of this step, in seconds */

@@ -1,6 +1,5 @@
 package dev.t2l.train;
 
-import dev.t2l.TextEncoder;
 import dev.t2l.backend.Backend;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.train.PromptFormat.Tokens;
@@ -21,15 +20,19 @@ import java.util.stream.IntStream;
  */
 record TaskEmbeddings(int width, List<Tensor> training, List<Tensor> validation) implements SampleEmbeddings {
 
-    /** Descriptions as the encoder reads them. */
-    static TaskEmbeddings of(List<TrainingTask> tasks, TextEncoder encoder) {
+    /**
+     * Descriptions as an encoder reads them.
+     *
+     * @param vectors of all of them, of one length
+     */
+    static TaskEmbeddings of(List<TrainingTask> tasks, Map<String, float[]> vectors) {
         List<Tensor> training = new ArrayList<>();
         List<Tensor> validation = new ArrayList<>();
         for (TrainingTask task : tasks) {
-            training.add(encoded(task.descriptions(), encoder));
-            validation.add(task.evalDescriptions().isEmpty() ? training.getLast() : encoded(task.evalDescriptions(), encoder));
+            training.add(stacked(task.descriptions(), vectors));
+            validation.add(task.evalDescriptions().isEmpty() ? training.getLast() : stacked(task.evalDescriptions(), vectors));
         }
-        return new TaskEmbeddings(encoder.width(), List.copyOf(training), List.copyOf(validation));
+        return new TaskEmbeddings(Math.toIntExact(training.getFirst().cols()), List.copyOf(training), List.copyOf(validation));
     }
 
     /** Task i is a vector of zeros with a one at place i, whatever its descriptions say. */
@@ -43,16 +46,13 @@ record TaskEmbeddings(int width, List<Tensor> training, List<Tensor> validation)
         return new TaskEmbeddings(tasks, List.copyOf(all), List.copyOf(all));
     }
 
-    private static Tensor encoded(List<String> descriptions, TextEncoder encoder) {
-        float[] all = new float[descriptions.size() * encoder.width()];
-        int at = 0;
-        for (int from = 0; from < descriptions.size(); from += InputEmbeddings.AT_ONCE) {
-            for (float[] row : encoder.embedTasks(descriptions.subList(from, Math.min(descriptions.size(), from + InputEmbeddings.AT_ONCE)))) {
-                System.arraycopy(row, 0, all, at, row.length);
-                at += row.length;
-            }
+    private static Tensor stacked(List<String> texts, Map<String, float[]> vectors) {
+        int width = vectors.get(texts.getFirst()).length;
+        float[] all = new float[texts.size() * width];
+        for (int i = 0; i < texts.size(); i++) {
+            System.arraycopy(vectors.get(texts.get(i)), 0, all, i * width, width);
         }
-        return Tensor.ofFloats(all, descriptions.size(), encoder.width());
+        return Tensor.ofFloats(all, texts.size(), width);
     }
 
     @Override

@@ -90,7 +90,7 @@ public final class Training {
 
     private Result tuned(List<TrainingTask> tasks, Path out) {
         try (RunFolder folder = RunFolder.open(out, config.resolved(), resume)) {
-            List<TokenisedTask> tokenised = TokenisedTask.of(tasks, PromptFormat.of(models.base(config.models()), config.text()));
+            List<TokenisedTask> tokenised = models.tokenised(config, tasks);
             tell(tokenised);
             if (config.kind() == Kind.LORA) {
                 SampleSource samples = samples(tokenised, task -> 1);
@@ -123,7 +123,7 @@ public final class Training {
             long perEpoch = Math.ceilDiv(tasks.size(), config.batch().tasks());
             Schedule schedule = schedule(tasks.size(), perEpoch);
             try (var trainee = new ReconTrainee(config, library, embeddings, schedule, models.backend())) {
-                return new TrainingRun(config, trainee, schedule, models.backend(), listener).run(folder);
+                return new TrainingRun(config, trainee, schedule, models, listener).run(folder);
             }
         }
     }
@@ -153,7 +153,7 @@ public final class Training {
     }
 
     private Result run(Trainee trainee, TaskSampler sampler, int tasks, RunFolder folder) {
-        return new TrainingRun(config, trainee, schedule(tasks, sampler.stepsPerEpoch()), models.backend(), listener).run(folder);
+        return new TrainingRun(config, trainee, schedule(tasks, sampler.stepsPerEpoch()), models, listener).run(folder);
     }
 
     private Schedule schedule(int tasks, long stepsPerEpoch) {

@@ -64,7 +64,7 @@ public final class TrainingData {
                 throw task.where().problem("the task '" + task.task().name() + "' is there twice");
             }
         }
-        List<TrainingTask> chosen = data.tasks().of(ofSuite.stream().map(Unread::task).toList()).stream().map(task -> reader.complete(byName.get(task.name()))
+        List<TrainingTask> chosen = data.tasks().of(ofSuite.stream().map(Unread::task).toList()).parallelStream().map(task -> reader.complete(byName.get(task.name()))
                 .described(data.descriptions()).holding(config.run().validationEvery() == 0 ? 0 : config.run().validationSize())).toList();
         return data.variants().map(file -> withVariants(chosen, file)).orElse(chosen);
     }

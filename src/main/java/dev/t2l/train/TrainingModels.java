@@ -3,6 +3,7 @@ package dev.t2l.train;
 import dev.t2l.LanguageModel;
 import dev.t2l.TextEncoder;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.Roofline;
 import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.io.ModelSource;
 import dev.t2l.tensor.DType;
@@ -13,15 +14,34 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.stream.Stream;
 
-/** The frozen models of one run, or of several that share them: each language model is opened once. Borrows the backend. Not thread-safe. */
+/**
+ * What one run needs of frozen models, or what several share: each language model is opened once, each description is encoded and each example tokenised once.
+ * Borrows the backend. Not thread-safe.
+ */
 public final class TrainingModels implements AutoCloseable {
     private final Backend backend;
     private final Map<Base, LanguageModel> bases = new HashMap<>();
     private final Deque<LanguageModel> opened = new ArrayDeque<>();
+    private final Map<Reader, Map<String, float[]>> vectors = new HashMap<>(); // of descriptions
+    private final Map<Written, TokenisedTask> tokens = new HashMap<>();
+    private OptionalDouble ceiling;
 
     /** A language model, its matrices as they are in the file or converted. */
     private record Base(String path, Optional<DType> dtype) {
+    }
+
+    /** Who encodes descriptions: an encoder, or the base. */
+    private record Reader(Optional<String> encoder, Optional<Base> base) {
+        static Reader of(TrainingConfig.Models models) {
+            return new Reader(models.encoder(), models.encoder().isPresent() ? Optional.empty() : Optional.of(new Base(models.base(), models.baseDtype())));
+        }
+    }
+
+    /** What a task's tokens depend on. */
+    private record Written(String base, TrainingConfig.Text text, TrainingTask task) {
     }
 
     public TrainingModels(Backend backend) {
@@ -64,9 +84,40 @@ public final class TrainingModels implements AutoCloseable {
         if (config.models().condition() == Condition.ONE_HOT) {
             return TaskEmbeddings.oneHot(tasks.size());
         }
-        try (TextEncoder encoder = encoder(config)) {
-            return TaskEmbeddings.of(tasks, encoder);
+        Map<String, float[]> known = vectors.computeIfAbsent(Reader.of(config.models()), _ -> new HashMap<>());
+        List<String> texts = tasks.stream().flatMap(task -> Stream.concat(task.descriptions().stream(), task.evalDescriptions().stream())).distinct()
+                .filter(text -> !known.containsKey(text)).toList();
+        if (!texts.isEmpty()) {
+            try (TextEncoder encoder = encoder(config)) {
+                for (int from = 0; from < texts.size(); from += InputEmbeddings.AT_ONCE) {
+                    List<String> some = texts.subList(from, Math.min(texts.size(), from + InputEmbeddings.AT_ONCE));
+                    float[][] rows = encoder.embedTasks(some);
+                    for (int i = 0; i < rows.length; i++) {
+                        known.put(some.get(i), rows[i]);
+                    }
+                }
+            }
         }
+        return TaskEmbeddings.of(tasks, known);
+    }
+
+    /** The examples of tasks as the base reads them. */
+    List<TokenisedTask> tokenised(TrainingConfig config, List<TrainingTask> tasks) {
+        List<Written> wanted = tasks.stream().map(task -> new Written(config.models().base(), config.text(), task)).toList();
+        List<Written> missing = wanted.stream().filter(one -> !tokens.containsKey(one)).toList();
+        List<TokenisedTask> made = TokenisedTask.of(missing.stream().map(Written::task).toList(), PromptFormat.of(base(config.models()), config.text()));
+        for (int i = 0; i < made.size(); i++) {
+            tokens.put(missing.get(i), made.get(i));
+        }
+        return wanted.stream().map(tokens::get).toList();
+    }
+
+    /** What the device's dense bf16 product reaches, in operations a second, measured once; empty where there is none. */
+    OptionalDouble ceiling() {
+        if (ceiling == null) {
+            ceiling = backend.name().equals("cuda") ? Roofline.measure(backend).flopsPerSecond() : OptionalDouble.empty();
+        }
+        return ceiling;
     }
 
     private SampleEmbeddings inputs(TrainingConfig config, List<TokenisedTask> tokenised) {

@@ -1,6 +1,5 @@
 package dev.t2l.train;
 
-import dev.t2l.backend.Backend;
 import dev.t2l.train.Checkpoint.Best;
 import dev.t2l.train.TrainingListener.Progress;
 import java.nio.file.Files;
@@ -19,15 +18,15 @@ final class TrainingRun {
     private final TrainingConfig config;
     private final Trainee trainee;
     private final Schedule schedule;
-    private final Backend backend;
+    private final TrainingModels models;
     private final TrainingListener listener;
     private Best best = Best.NONE;
 
-    TrainingRun(TrainingConfig config, Trainee trainee, Schedule schedule, Backend backend, TrainingListener listener) {
+    TrainingRun(TrainingConfig config, Trainee trainee, Schedule schedule, TrainingModels models, TrainingListener listener) {
         this.config = config;
         this.trainee = trainee;
         this.schedule = schedule;
-        this.backend = backend;
+        this.models = models;
         this.listener = listener;
     }
 
@@ -38,13 +37,13 @@ final class TrainingRun {
         long done = from.map(Checkpoint::steps).orElse(0L);
         listener.note(trainee.plan());
         try (var metrics = new MetricsLog(folder.metrics(), done)) {
-            var pace = new Pace(backend);
+            var pace = new Pace(models);
             long saved = done;
             for (long t = done; t < schedule.steps(); t++) {
                 step(t, saved, pace, metrics);
                 validate(t + 1, folder, metrics);
                 if ((t + 1) % config.run().checkpointEvery() == 0 || t + 1 == schedule.steps()) {
-                    new Checkpoint(folder.checkpoint(t + 1), t + 1, config.seed(), backend.name(), best).write(trainee.parameters());
+                    new Checkpoint(folder.checkpoint(t + 1), t + 1, config.seed(), models.backend().name(), best).write(trainee.parameters());
                     folder.keep(config.run().keep());
                     saved = t + 1;
                 }
@@ -61,8 +60,8 @@ final class TrainingRun {
             throw new IllegalArgumentException(from.folder() + " is of another run: " + from.steps() + " steps with seed " + from.seed() + ", while this one has "
                     + schedule.steps() + " with seed " + config.seed());
         }
-        if (!from.backend().equals(backend.name())) {
-            LOG.log(System.Logger.Level.WARNING, "the run began on the backend {0} and goes on on {1}: not with the bits that it would have had", from.backend(), backend.name());
+        if (!from.backend().equals(models.backend().name())) {
+            LOG.log(System.Logger.Level.WARNING, "the run began on the backend {0} and goes on on {1}: not with the bits that it would have had", from.backend(), models.backend().name());
         }
         from.restore(trainee.parameters(), trainee.optimiser());
         best = from.best();

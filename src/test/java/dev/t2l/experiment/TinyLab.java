@@ -12,7 +12,7 @@ import java.util.Optional;
 
 /** Ten training tasks and two others of a few short examples, and recipes that learn them with the tiny base in a moment. */
 public final class TinyLab {
-    static final int TRAINING = 10;
+    public static final int TRAINING = 10;
 
     private TinyLab() {
     }

@@ -103,7 +103,7 @@ class TrainingConfigTest {
     void reconstructionReadsDescriptions() throws IOException {
         String path = file("kind: recon\nreconstruction: {oracles: x}\ncondition: input\n" + LEAST);
         String message = assertThrows(FormatException.class, () -> TrainingConfig.load(path, List.of())).getMessage();
-        assertTrue(message.contains("line 3, key 'condition': is no description"), message);
+        assertTrue(message.contains("line 3, key 'condition': is input; reconstruction reads descriptions"), message);
     }
 
     @Test

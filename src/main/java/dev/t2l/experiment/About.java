@@ -67,22 +67,31 @@ final class About {
         try {
             return work.get();
         } finally {
-            seconds.merge(stage, rounded(begun), Double::sum);
+            seconds.merge(stage, since(begun), (before, now) -> rounded(before + now));
             write();
         }
     }
 
-    private static double rounded(long begun) {
-        return Math.round((System.nanoTime() - begun) * 1e-6) * 1e-3;
+    private static double since(long begun) {
+        return rounded((System.nanoTime() - begun) * 1e-9);
+    }
+
+    /** To milliseconds. */
+    private static double rounded(double seconds) {
+        return Math.round(seconds * 1000) / 1000.0;
     }
 
     /** Names a run that the numbers are of. */
     void trained(String what, Trained run) {
-        trainings.put(what, Map.of("run", run.run().toString(), "steps", run.steps(), "seconds", Math.round(run.seconds() * 1000) * 1e-3));
+        Map<String, Object> about = new LinkedHashMap<>();
+        about.put("run", run.run().toString());
+        about.put("steps", run.steps());
+        about.put("seconds", rounded(run.seconds()));
+        trainings.put(what, about);
     }
 
     void write() {
-        seconds.put("all", rounded(start));
+        seconds.put("all", since(start));
         Map<String, Object> all = new LinkedHashMap<>(head);
         all.put("trainings", trainings);
         List<Object> commands = new ArrayList<>(earlier);

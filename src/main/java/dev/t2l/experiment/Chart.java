@@ -1,5 +1,6 @@
 package dev.t2l.experiment;
 
+import java.awt.Color;
 import java.util.List;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
@@ -34,6 +35,7 @@ public sealed interface Chart {
         public IChart drawn(int width, int height) {
             XYChart chart = new XYChartBuilder().width(width).height(height).title(title).xAxisTitle(x).yAxisTitle(y).build();
             chart.getStyler().setDefaultSeriesRenderStyle(style == Style.LINES ? XYSeries.XYSeriesRenderStyle.Line : XYSeries.XYSeriesRenderStyle.Scatter);
+            chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendVisible(series.size() > 1);
             for (Series one : series) {
                 if (one.errors().isEmpty()) {
                     chart.addSeries(one.name(), one.x(), one.y());
@@ -55,6 +57,7 @@ public sealed interface Chart {
         public IChart drawn(int width, int height) {
             CategoryChart chart = new CategoryChartBuilder().width(width).height(height).title(title).yAxisTitle(y).build();
             chart.getStyler().setXAxisLabelRotation(categories.size() > 6 ? 45 : 0);
+            chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendVisible(groups.size() > 1);
             groups.forEach(group -> chart.addSeries(group.name(), categories, group.values()));
             return chart;
         }

@@ -66,7 +66,7 @@ final class Encoders implements Experiment {
             table.add(row.name(), row.width(), row.run().steps(), row.run().lastLoss(), score == null ? null : score.mean(), score == null ? null : score.low(),
                     score == null ? null : score.high(), trained.mean(row.name()));
         }
-        lab.table(List.of(table), unseen.references(), "On nine training tasks' test lines (" + String.join(", ", lab.nineTasks()) + "), of evaluation descriptions that no training saw: the most frequent "
+        lab.table(List.of(table), unseen.referencesAndIntervals(), "On nine training tasks' test lines (" + String.join(", ", lab.nineTasks()) + "), of evaluation descriptions that no training saw: the most frequent "
                 + "answer scores " + Table.percent(trained.constant()) + ", the base alone " + Table.percent(trained.base()) + ".",
                 "One-hot numbers know the training tasks alone: they can only be judged on these tasks' test lines, by the tasks' numbers, and not on unseen tasks.");
         lab.plot(List.of(new Chart.Bars("score on unseen tasks", "%", readers.stream().map(Row::name).toList(),

@@ -43,7 +43,7 @@ final class Scaling implements Experiment {
         }
         List<Column> columns = rows.stream().map(row -> lab.columns().matching(row.column(), lab.source(row.run().folder()))).toList();
         Scored scored = Scored.of(lab, lab.unseen(), columns);
-        lab.table(List.of(bySize(scored, sizes, rows), bySet(scored, rows)), scored.references(),
+        lab.table(List.of(bySize(scored, sizes, rows), bySet(scored, rows)), scored.referencesAndIntervals(),
                 "Of each size three sets of tasks, drawn by the seed, smaller ones part of larger ones; all tasks are one set, trained with three seeds. Variant L; steps in proportion to the "
                         + "number of tasks, unless the command sets them.");
         lab.plot(List.of(chart(scored, sizes, rows)));

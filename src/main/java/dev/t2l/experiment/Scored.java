@@ -38,9 +38,14 @@ record Scored(EvalTable table, long seed) {
         return table.comparisons(column, seed).stream().filter(one -> one.less().equals(less)).findFirst().orElseThrow();
     }
 
+    /** The same where intervals are shown, too. */
+    String referencesAndIntervals() {
+        return references() + " Intervals, from and to, are 95 %, by bootstrap over tasks.";
+    }
+
     /** What a score is to be held against, in words. */
     String references() {
-        return String.format(Locale.ROOT, "Scores are means over %d tasks, in %%, with 95 %% intervals by bootstrap over tasks. For comparison: the most frequent answer scores %.1f, the base alone %.1f.",
+        return String.format(Locale.ROOT, "Scores are means over %d tasks, in %%. For comparison: the most frequent answer scores %.1f, the base alone %.1f.",
                 table.tasks().size(), 100 * mean(CONSTANT), 100 * mean(BASE));
     }
 

@@ -43,7 +43,7 @@ final class SftAgainstReconstruction implements Experiment {
         var difference = new Table("Fine-tuning less reconstruction, in points", List.of(new Heading("difference", "points", Unit.PERCENT), new Heading("low", "from", Unit.PERCENT),
                 new Heading("high", "to", Unit.PERCENT), new Heading("wins", "wins", Unit.PLAIN), new Heading("ties", "ties", Unit.PLAIN), new Heading("losses", "losses", Unit.PLAIN)));
         difference.add(pair.difference(), pair.low(), pair.high(), pair.wins(), pair.ties(), pair.losses());
-        lab.table(List.of(table, difference, byTask(scored)), scored.references(),
+        lab.table(List.of(table, difference, byTask(scored)), scored.referencesAndIntervals(),
                 "Variant L with encoder " + tuned.config().models().encoder().map(Encoders::shortName).orElse("base model") + " in both; each with the steps and rate of its recipe. "
                         + "Reconstruction needs the oracles of all training tasks before it.");
         lab.plot(List.of(new Chart.Bars("score on unseen tasks", "%", scored.table().tasks(), List.of(group(scored, "fine-tuning", SFT), group(scored, "reconstruction", RECON)))));

@@ -62,13 +62,15 @@ public final class Table {
     /**
      * Adds a row.
      *
-     * @param values one a heading: texts, integers, doubles; null where there is none
+     * @param values one a heading: texts, integers, doubles; null where there is none, and so is a double that is no finite number
      */
     public void add(Object... values) {
         if (values.length != headings.size()) {
             throw new IllegalArgumentException("wanted " + headings.size() + " values " + headings.stream().map(Heading::key).toList() + ", found " + values.length);
         }
-        rows.add(new ArrayList<>(Arrays.asList(values)));
+        List<Object> row = new ArrayList<>(Arrays.asList(values));
+        row.replaceAll(value -> value instanceof Double number && !Double.isFinite(number) ? null : value);
+        rows.add(row);
     }
 
     /** A share of 1 as tables show it. */

@@ -43,7 +43,9 @@ final class Recipe {
         if (whole.kind() != kind) {
             throw new IllegalArgumentException(source + " is a configuration for t2l train " + word(whole.kind()) + ", wanted one for " + word(kind));
         }
-        tasks = TrainingData.load(whole, false).stream().map(TrainingTask::name).toList();
+        List<String> chosen = new ArrayList<>(changes);
+        chosen.add("variants=null"); // which follow the tasks that they are of
+        tasks = TrainingData.load(TrainingConfig.load(source, chosen), false).stream().map(TrainingTask::name).toList();
     }
 
     private static boolean of(String change, Kind kind) {

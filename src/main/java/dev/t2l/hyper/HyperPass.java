@@ -4,6 +4,7 @@ import dev.t2l.backend.Backend;
 import dev.t2l.backend.Recording;
 import dev.t2l.tensor.Tensor;
 import dev.t2l.tensor.TensorTable;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -71,6 +72,28 @@ public final class HyperPass implements AutoCloseable {
             adapters.forEach(GeneratedLora::close);
             throw e;
         }
+    }
+
+    /** What enters the heads, of the embeddings of the last {@link #run}: see {@link Hypernetwork#headInputs}. */
+    float[][] headInputs() {
+        int width = forward.config().architecture().headIn();
+        double[][] sums = new double[rows.descriptions()][width];
+        try (Arena arena = Arena.ofConfined()) {
+            Tensor z = backend.host(arena, forward.result(acts));
+            for (int row = 0; row < rows.headRows(); row++) {
+                double[] sum = sums[rows.descriptionOfHeadRow(row)];
+                for (int k = 0; k < width; k++) {
+                    sum[k] += z.getFloat((long) row * width + k);
+                }
+            }
+        }
+        float[][] means = new float[sums.length][width];
+        for (int i = 0; i < sums.length; i++) {
+            for (int k = 0; k < width; k++) {
+                means[i][k] = (float) (sums[i][k] * sums.length / rows.headRows());
+            }
+        }
+        return means;
     }
 
     @Override

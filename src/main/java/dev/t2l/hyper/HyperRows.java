@@ -97,6 +97,10 @@ record HyperRows(int descriptions, int layers, int modules, int factors, int ran
         return ids(headRows(), h -> h % ranks);
     }
 
+    int descriptionOfHeadRow(int row) {
+        return row / ranks / layers % descriptions;
+    }
+
     private static int[] ids(int n, IntUnaryOperator id) {
         return IntStream.range(0, n).map(id).toArray();
     }

@@ -92,6 +92,24 @@ public final class Hypernetwork implements AutoCloseable {
         }
     }
 
+    /**
+     * What the network makes of each task embedding before its heads: the output of the last block (mlp3), the mean over modules and layers, and over A and B and
+     * ranks where these are rows of their own.
+     *
+     * @param embeddings as {@link #generate} takes them
+     * @return [n][head_in], on the host
+     */
+    public float[][] headInputs(Tensor embeddings) {
+        forward.check(embeddings);
+        gate.enter();
+        try (var pass = new HyperPass(forward, Math.toIntExact(embeddings.rows()))) {
+            pass.run(embeddings);
+            return pass.headInputs();
+        } finally {
+            gate.leave();
+        }
+    }
+
     private List<GeneratedLora> generate(Tensor embeddings, HyperPass pass) {
         List<GeneratedLora> adapters = List.of();
         try {

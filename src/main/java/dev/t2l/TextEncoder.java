@@ -177,6 +177,13 @@ public final class TextEncoder implements AutoCloseable {
         }
     }
 
+    /** How many tokens each of these task descriptions is to the encoder, special ones included. */
+    public int[] taskTokens(List<String> descriptions) {
+        try (var _ = new Use(open)) {
+            return Arrays.stream(taskIds(descriptions)).mapToInt(ids -> ids.length).toArray();
+        }
+    }
+
     /** {@link #taskEmbeddings(List, Tensor)} in two steps, of which this is the first, of a caller who keeps {@link #gates} open. */
     int[][] taskIds(List<String> descriptions) {
         return ids(descriptions.stream().map(conventions.format()::apply).toList(), Math.min(conventions.taskTokens(), embedder.maxTokens()));

@@ -56,7 +56,7 @@ public record EncoderShape(String name, int width, int layers, int vocabulary, l
     }
 
     /** Operations for so many texts of so many tokens each: products and attention. */
-    double flops(int texts, int tokens) {
+    public double flops(int texts, int tokens) {
         return 2.0 * texts * tokens * matrices + 4.0 * texts * tokens * tokens * width * layers;
     }
 }

@@ -58,6 +58,10 @@ final class Experiment implements Callable<Integer> {
     @Option(names = "--gte", paramLabel = "MODEL", description = "Compare this text encoder, too, such as gte-large-en-v1.5: a folder or hub id.")
     private String gte;
 
+    @Option(names = "--t2l", paramLabel = "DIR", description = "Look into this hypernetwork (experiments descriptions, embeddings, cost), read by the recipe's encoder. "
+            + "Default: one that the recipe trains on all of its tasks, or has trained in --out.")
+    private Path network;
+
     @Mixin
     private BackendOption backend;
 
@@ -88,7 +92,7 @@ final class Experiment implements Callable<Integer> {
         LabSettings settings;
         List<dev.t2l.experiment.Experiment> wanted;
         try {
-            settings = new LabSettings(out, recipes(), changes, budget, tasks, examples, descriptions, seed, Optional.ofNullable(gte), command());
+            settings = new LabSettings(out, recipes(), changes, budget, tasks, examples, descriptions, seed, Optional.ofNullable(gte), Optional.ofNullable(network), command());
             wanted = names.stream().map(Experiments::of).toList();
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);

@@ -90,6 +90,11 @@ public final class EvalData {
         return all;
     }
 
+    /** What kind of task it is, as {@code family} in tasks.json says, or else its suite. */
+    public String family(String name) {
+        return records.get(name).text("family", suiteOf(name));
+    }
+
     /** The names of all tasks that are in none of these suites. */
     public List<String> outside(Collection<String> suites) {
         return records.keySet().stream().filter(name -> !suites.contains(suiteOf(name))).toList();

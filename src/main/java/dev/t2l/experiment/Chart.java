@@ -8,6 +8,8 @@ import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.internal.chartpart.IChart;
+import org.knowm.xchart.style.markers.Marker;
+import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Something to be drawn. */
 public sealed interface Chart {
@@ -44,6 +46,41 @@ public sealed interface Chart {
                 }
             }
             return chart;
+        }
+    }
+
+    /**
+     * Points of one colour.
+     *
+     * @param known   x and y of those drawn as circles
+     * @param unseen  of those drawn as crosses
+     */
+    record Cluster(String name, List<double[]> known, List<double[]> unseen) {
+    }
+
+    /** A plane whose axes mean nothing. */
+    record Clusters(String title, List<Cluster> clusters) implements Chart {
+        private static final int SIZE = 7;
+
+        @Override
+        public IChart drawn(int width, int height) {
+            XYChart chart = new XYChartBuilder().width(width).height(height).title(title).build();
+            chart.getStyler().setDefaultSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter).setMarkerSize(SIZE);
+            chart.getStyler().setAxisTicksVisible(false);
+            Color[] colours = chart.getStyler().getSeriesColors();
+            for (int i = 0; i < clusters.size(); i++) {
+                Cluster cluster = clusters.get(i);
+                Color colour = colours[i % colours.length];
+                add(chart, cluster.name(), cluster.known(), SeriesMarkers.CIRCLE, colour);
+                add(chart, cluster.name() + ", unseen", cluster.unseen(), SeriesMarkers.CROSS, colour);
+            }
+            return chart;
+        }
+
+        private static void add(XYChart chart, String name, List<double[]> points, Marker marker, Color colour) {
+            if (!points.isEmpty()) {
+                chart.addSeries(name, points.stream().mapToDouble(p -> p[0]).toArray(), points.stream().mapToDouble(p -> p[1]).toArray()).setMarker(marker).setMarkerColor(colour);
+            }
         }
     }
 

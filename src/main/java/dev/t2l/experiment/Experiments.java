@@ -12,7 +12,10 @@ public final class Experiments {
             new Compression(),
             new Scaling(),
             new SftAgainstReconstruction(),
-            new Encoders());
+            new Encoders(),
+            new Descriptions(),
+            new Embeddings(),
+            new Cost());
 
     private Experiments() {
     }

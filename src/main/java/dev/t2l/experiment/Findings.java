@@ -49,7 +49,15 @@ final class Findings {
         text = "# " + experiment.title() + "\n\n" + tables.stream().map(Table::markdown).collect(Collectors.joining("\n"))
                 + notes.stream().map(note -> "\n" + note + "\n").collect(Collectors.joining()) + "\n`" + settings.command() + "`\n";
         write("table.md", text);
-        write("results.jsonl", lines.stream().map(line -> json(line) + "\n").collect(Collectors.joining()));
+        rows("results.jsonl", lines);
+    }
+
+    void rows(String name, Table table) {
+        rows(name, table.lines());
+    }
+
+    private void rows(String name, List<Map<String, Object>> rows) {
+        write(name, rows.stream().map(line -> json(line) + "\n").collect(Collectors.joining()));
     }
 
     private void write(String name, String content) {

@@ -15,6 +15,12 @@ record Gram(double[][] products) {
         return new Gram(IntStream.range(0, n).parallel().mapToObj(i -> IntStream.range(0, n).mapToDouble(j -> dot(vectors[i], vectors[j])).toArray()).toArray(double[][]::new));
     }
 
+    /** From -1 to 1; 0 beside a vector of length 0. */
+    static double cosine(float[] a, float[] b) {
+        double lengths = Math.sqrt(dot(a, a) * dot(b, b));
+        return lengths == 0 ? 0 : Math.clamp(dot(a, b) / lengths, -1, 1);
+    }
+
     private static double dot(float[] a, float[] b) {
         double sum = 0;
         for (int k = 0; k < a.length; k++) {
@@ -29,6 +35,11 @@ record Gram(double[][] products) {
         double[] mean = Arrays.stream(products).mapToDouble(row -> Arrays.stream(row).average().orElse(0)).toArray();
         double all = Arrays.stream(mean).average().orElse(0);
         return new Gram(IntStream.range(0, n).mapToObj(i -> IntStream.range(0, n).mapToDouble(j -> products[i][j] - mean[i] - mean[j] + all).toArray()).toArray(double[][]::new));
+    }
+
+    /** Of the means of groups of the things. */
+    Gram means(int[] group) {
+        return new Gram(between(products, group));
     }
 
     /** From -1 to 1; 0 beside a thing of length 0. */

@@ -18,10 +18,11 @@ import java.util.Optional;
  * @param descriptions the first so many evaluation descriptions of a task
  * @param seed         of what is drawn: sets of tasks, bootstrap samples; a training has its recipe's
  * @param gte          a further text encoder to compare with
+ * @param network      the hypernetwork that experiments on one look into; empty: one is trained by the recipe on all of its tasks
  * @param command      as it was typed
  */
 public record LabSettings(Path folder, Map<Kind, String> recipes, List<String> changes, double budget, List<String> tasks, int examples, int descriptions, long seed,
-        Optional<String> gte, String command) {
+        Optional<String> gte, Optional<Path> network, String command) {
     /** What is trained unless something else is named. */
     public static final Map<Kind, String> RECIPES = Map.of(Kind.SFT, "smollm2-sft", Kind.RECON, "smollm2-recon", Kind.LORA, "oracle");
 

@@ -126,14 +126,26 @@ public final class Laboratory implements AutoCloseable {
         return networks.encoder(named);
     }
 
+    /** The hypernetwork that experiments on one look into: the command's, else one that the recipe trains on all of its tasks, or has trained. */
+    public Path subject() {
+        return settings().network().orElseGet(() -> train("the hypernetwork of all training tasks", Kind.SFT, trainingTasks(), Map.of()).folder());
+    }
+
     /** A trained hypernetwork that reads descriptions, opened with its encoder, closed with this. */
     public TextToLora network(Path folder) {
-        return networks.network(folder);
+        return networks.network(folder, encoderOf(folder));
+    }
+
+    /** The one that it names; of the command's hypernetwork, which may name it as it is called elsewhere, the recipe's. */
+    private Optional<String> encoderOf(Path folder) {
+        Optional<String> named = TextToLora.encoderOf(folder);
+        boolean given = settings().network().filter(folder::equals).isPresent();
+        return given && named.isPresent() ? recipe(Kind.SFT).models().encoder().or(() -> named) : named;
     }
 
     /** The same as a source of adapters by description. */
     public AdapterSource source(Path folder) {
-        return networks.source(folder);
+        return networks.source(folder, encoderOf(folder));
     }
 
     /** A hypernetwork that was trained on the numbers of tasks, as a source of adapters by the names of its training tasks. */
@@ -191,6 +203,11 @@ public final class Laboratory implements AutoCloseable {
      */
     public void table(List<Table> tables, String... notes) {
         findings.table(tables, List.of(notes));
+    }
+
+    /** Writes a table's rows for programs alone, into a file of their own. */
+    public void rows(String file, Table table) {
+        findings.rows(file, table);
     }
 
     /** Writes {@code plot.svg} and {@code plot.png}, two charts in a row; what cannot be drawn is a warning. */

@@ -30,14 +30,18 @@ final class Networks implements AutoCloseable {
         return encoders.computeIfAbsent(named, name -> opened(name.map(model -> TextEncoder.load(ModelSource.resolve(model), base.backend())).orElseGet(() -> TextEncoder.of(base))));
     }
 
-    /** A network that reads texts. */
-    TextToLora network(Path folder) {
-        return networks.computeIfAbsent(folder, one -> opened(TextToLora.load(one, base, encoder(TextToLora.encoderOf(one)))));
+    /**
+     * A network that reads texts.
+     *
+     * @param encoder empty: the base model
+     */
+    TextToLora network(Path folder, Optional<String> encoder) {
+        return networks.computeIfAbsent(folder, one -> opened(TextToLora.load(one, base, encoder(encoder))));
     }
 
-    AdapterSource source(Path folder) {
-        TextToLora network = network(folder);
-        String encoder = network.config().origin().embModel().map(model -> " " + Fingerprint.of(ModelSource.resolve(model))).orElse("");
+    AdapterSource source(Path folder, Optional<String> named) {
+        TextToLora network = network(folder, named);
+        String encoder = named.map(model -> " " + Fingerprint.of(ModelSource.resolve(model))).orElse("");
         return AdapterSource.generated(network, "t2l " + Fingerprint.of(folder) + encoder, LoraScale.OWN);
     }
 

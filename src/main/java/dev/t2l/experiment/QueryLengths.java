@@ -6,26 +6,23 @@ import dev.t2l.eval.Asking;
 import dev.t2l.eval.Column;
 import dev.t2l.eval.EvalExample;
 import dev.t2l.eval.EvalTask;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.function.ToIntFunction;
-import java.util.stream.IntStream;
+import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Tokens of a task's query, on average.
  *
  * @param description of the task, as the text encoder reads it
- * @param prompt      the input in its chat template: all that a model with an adapter reads
- * @param shots       the same with description and three examples before it
+ * @param prompt      all that a model with an adapter reads: the input, in its chat template
+ * @param shots       the same with description and three examples before the input
  * @param shared      of those, how many from the beginning are the same for all inputs of a task
  * @param answer      new ones
  */
 record QueryLengths(int description, int prompt, int shots, int shared, int answer) {
-    /**
-     * The means over the 19 unseen tasks of the suite that are no programs, first evaluation description and 60 examples of each, by the tokenizer of SmolLM2. What the
-     * paper's comparison supposed is not known to us.
-     */
-    static final QueryLengths SUITE = new QueryLengths(20, 80, 330, 260, 10);
+    /** Draws of three examples that lengths are the means over. */
+    static final int DRAWS = 8;
 
     QueryLengths {
         if (description < 1 || prompt < 1 || answer < 1 || shared < 0 || shared >= shots) {
@@ -35,19 +32,38 @@ record QueryLengths(int description, int prompt, int shots, int shared, int answ
     }
 
     /**
-     * Counts them.
+     * Counts them, descriptions by the language model's tokenizer, too.
      *
-     * @param tasks    with examples
-     * @param shots    the column that has three examples in its prompts
-     * @param examples the first so many test examples of each task
+     * @param shots    columns with three examples in their prompts, which are their draws
+     * @param examples the first so many test examples of each task; 0 for all
+     * @param template in the model's chat template, if it has one
      */
-    static QueryLengths of(LanguageModel base, List<EvalTask> tasks, Column.Asked shots, int examples) {
-        var prompts = new ChatPrompts(base.tokenizer(), base.chatTemplate());
-        return new QueryLengths(mean(tasks, task -> prompts.encodeAnswer(task.evalDescriptions().getFirst()).length),
-                mean(tasks, task -> mean(tests(task, examples), example -> prompts.encode(example.input()).length)),
-                mean(tasks, task -> mean(tests(task, examples), example -> prompts.encode(shots(shots, task).prompt().apply(example)).length)),
-                mean(tasks, task -> shared(tests(task, examples).stream().map(example -> prompts.encode(shots(shots, task).prompt().apply(example))).toList())),
-                mean(tasks, task -> mean(tests(task, examples), example -> prompts.encodeAnswer(example.output()).length + prompts.end().length)));
+    static QueryLengths of(LanguageModel base, List<EvalTask> tasks, List<Column.Asked> shots, int examples, boolean template) {
+        var prompts = new ChatPrompts(base.tokenizer(), template ? base.chatTemplate() : Optional.empty());
+        double[] sums = new double[5];
+        for (EvalTask task : tasks) {
+            List<EvalExample> tests = tests(task, examples);
+            sums[0] += prompts.encodeAnswer(task.evalDescriptions().getFirst()).length;
+            sums[1] += mean(tests, example -> prompts.encode(example.input()).length);
+            for (Column.Asked draw : shots) {
+                List<int[]> asked = tests.stream().map(example -> prompts.encode(shots(draw, task).prompt().apply(example))).toList();
+                sums[2] += mean(asked, ids -> ids.length) / shots.size();
+                sums[3] += (double) shared(asked) / shots.size();
+            }
+            sums[4] += mean(tests, example -> prompts.encodeAnswer(example.output()).length + prompts.end().length);
+        }
+        int[] means = Arrays.stream(sums).mapToInt(sum -> (int) Math.round(sum / tasks.size())).toArray();
+        return new QueryLengths(means[0], means[1], means[2], means[3], means[4]);
+    }
+
+    /** In a chat template of so many tokens. */
+    QueryLengths within(int template) {
+        return new QueryLengths(description, prompt + template, shots + template, shared + template, answer);
+    }
+
+    /** With an answer of another length. */
+    QueryLengths answered(int tokens) {
+        return new QueryLengths(description, prompt, shots, shared, tokens);
     }
 
     /** How a task's first description and its examples are put. */
@@ -56,16 +72,21 @@ record QueryLengths(int description, int prompt, int shots, int shared, int answ
     }
 
     static List<EvalExample> tests(EvalTask task, int examples) {
-        return task.tests().stream().limit(examples).toList();
+        return examples == 0 ? task.tests() : task.tests().stream().limit(examples).toList();
     }
 
-    private static <T> int mean(List<T> of, ToIntFunction<T> tokens) {
-        return (int) Math.round(of.stream().mapToInt(tokens).average().orElse(0));
+    private static <T> double mean(List<T> of, ToDoubleFunction<T> tokens) {
+        return of.stream().mapToDouble(tokens).average().orElse(0);
     }
 
-    /** How many ids all begin with. */
+    /** How many ids all begin with, the last of each not counted. */
     private static int shared(List<int[]> all) {
         int[] first = all.getFirst();
-        return IntStream.range(0, first.length).filter(i -> i == first.length - 1 || all.stream().anyMatch(ids -> i >= ids.length - 1 || ids[i] != first[i])).findFirst().orElse(0);
+        int same = first.length - 1;
+        for (int[] ids : all) {
+            int differs = Arrays.mismatch(first, ids);
+            same = Math.min(same, Math.min(ids.length - 1, differs < 0 ? ids.length - 1 : differs));
+        }
+        return same;
     }
 }

@@ -1,7 +1,9 @@
 package dev.t2l.experiment;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
@@ -14,7 +16,7 @@ import java.util.stream.IntStream;
  * @param low    where the interval begins; NaN as {@code rho}
  * @param points that it is of
  */
-public record RankCorrelation(double rho, double low, double high, int points) {
+record RankCorrelation(double rho, double low, double high, int points) {
     static final int SAMPLES = 1000;
 
     /** Of pairs {@code x[i], y[i]}. */
@@ -41,6 +43,16 @@ public record RankCorrelation(double rho, double low, double high, int points) {
         int[] all = IntStream.range(0, x.length).toArray();
         double[] above = pairs(x, all);
         return sampled(spearman(above, pairs(y, all)), above.length, x.length, seed, drawn -> spearman(pairs(x, drawn), pairs(y, drawn)));
+    }
+
+    /** Adds a row: what was said of it, then rho, its interval, and the number of points; without the first three where something never varied. */
+    void addTo(Table table, String... what) {
+        List<Object> row = new ArrayList<>(List.of(what));
+        for (double value : new double[] {rho, low, high}) {
+            row.add(Double.isNaN(value) ? null : value);
+        }
+        row.add(points);
+        table.add(row.toArray());
     }
 
     private interface Statistic {

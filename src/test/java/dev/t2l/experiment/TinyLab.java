@@ -57,6 +57,6 @@ public final class TinyLab {
     }
 
     static LabSettings settings(Path folder, Path out, String... changes) {
-        return new LabSettings(out, recipes(folder), List.of(changes), 1, List.of(), 1, 2, 0, Optional.of(folder.resolve("larger").toString()), "t2l experiment test");
+        return new LabSettings(out, recipes(folder), List.of(changes), 1, List.of(), 1, 2, 0, Optional.of(folder.resolve("larger").toString()), Optional.empty(), "t2l experiment test");
     }
 }

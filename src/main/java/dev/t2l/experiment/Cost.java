@@ -50,7 +50,7 @@ final class Cost implements Experiment {
                 "With T2L, the first query takes encoder and hypernetwork, too. A prefix is kept where a server holds the keys and values of description and examples for the task's next query; "
                         + "that was not measured. Milliseconds are medians on this machine, of the evaluated model and its hypernetwork, one query at a time, prompt " + own.prompt()
                         + " and " + own.shots() + " tokens.");
-        lab.plot(List.of(cumulative("operations, Mistral-7B", "TFLOP", flops(Variant.L, lengths).all(), 1e-12), cumulative("milliseconds, measured", "s", milliseconds.ways(own.answer()), 1e-3)));
+        lab.plot(List.of(cumulative("operations, Mistral-7B", "TFLOP", flops(Variant.L, lengths).all(), 1e-12), cumulative("seconds, measured", "s", milliseconds.ways(own.answer()), 1e-3)));
     }
 
     /** @param lengths with chat template */

@@ -83,6 +83,17 @@ class FlopsTest {
         assertTrue(flops.examples().first() > 4 * flops.generated().first(), "an eighth of the tokens, and little for the adapter");
     }
 
+    /** The lengths of the data's unseen tasks in Mistral's template: what the paper claims for the first query holds, encoder, hypernetwork and answer included. */
+    @Test
+    void aQuarterOfTheOperations() {
+        var lengths = new QueryLengths(18, 58, 288, 230, 10).within(8);
+        for (Variant variant : new Variant[] {Variant.L, Variant.M, Variant.S}) {
+            QueryFlops flops = Cost.flops(variant, lengths);
+            assertTrue(flops.examples().first() > 4 * flops.generated().first(), variant + ": " + flops.examples().first() / flops.generated().first());
+            assertTrue(flops.generation() < 0.03 * flops.generated().first(), "the adapter is cheap");
+        }
+    }
+
     @Test
     void lengthsThatMakeNoSense() {
         assertThrows(IllegalArgumentException.class, () -> new QueryLengths(0, 10, 100, 80, 3));

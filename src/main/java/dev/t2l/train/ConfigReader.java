@@ -1,5 +1,7 @@
 package dev.t2l.train;
 
+import dev.t2l.data.Section;
+import dev.t2l.data.YamlDocument;
 import dev.t2l.hyper.HyperConfig.Condition;
 import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.io.FormatException;

@@ -15,22 +15,23 @@ import java.util.OptionalDouble;
 
 /** An adapter, trained on samples of one task or of many. */
 final class LoraTrainee implements Trainee {
+    private final Owned owned = new Owned();
     private final TrainingConfig config;
     private final SampleSource samples;
     private final FrozenDecoder base;
     private final LoraTrainer trainer;
     private final BaseWork work;
 
-    /** @param base closed with this */
+    /** @param base closed with this, or when this fails */
     LoraTrainee(TrainingConfig config, SampleSource samples, FrozenDecoder base) {
         this.config = config;
         this.samples = samples;
-        this.base = base;
+        this.base = owned.add(() -> base);
         this.work = BaseWork.of(base.decoder().config());
         TrainingConfig.Adapter adapter = config.adapter();
         var shape = new LoraShape(adapter.rank(), adapter.alpha(), adapter.rslora(), base.decoder().config().layers());
-        this.trainer = new LoraTrainer(base, shape, EnumSet.copyOf(adapter.targets()), Settings.optimiser(config), Settings.regularisation(config),
-                Purpose.INITIALISATION.seed(config.seed(), 0));
+        this.trainer = owned.add(() -> new LoraTrainer(base, shape, EnumSet.copyOf(adapter.targets()), Settings.optimiser(config), Settings.regularisation(config),
+                Purpose.INITIALISATION.seed(config.seed(), 0)));
     }
 
     @Override
@@ -78,7 +79,6 @@ final class LoraTrainee implements Trainee {
 
     @Override
     public void close() {
-        trainer.close();
-        base.close();
+        owned.close();
     }
 }

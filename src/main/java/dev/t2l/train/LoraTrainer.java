@@ -27,6 +27,7 @@ import java.util.TreeSet;
 public final class LoraTrainer implements AutoCloseable {
     private static final String PREFIX = "base_model.model.model.";
 
+    private final Owned owned = new Owned();
     private final FrozenDecoder base;
     private final Regularisation regularisation;
     private final Parameters parameters;
@@ -54,11 +55,11 @@ public final class LoraTrainer implements AutoCloseable {
             }
         }
         Backend backend = base.decoder().backend();
-        parameters = new Parameters(backend, table(config, shape, sites));
+        parameters = owned.add(() -> new Parameters(backend, table(config, shape, sites)));
         adapter = views(sites, parameters.values(), shape.scale());
-        start(backend, seed);
-        adapters = new SampleAdapters(base.decoder(), List.of(adapter), List.of(views(sites, parameters.gradients(), shape.scale())));
-        this.optimiser = new Optimiser(parameters, optimiser);
+        owned.run(() -> start(backend, seed));
+        adapters = owned.add(() -> new SampleAdapters(base.decoder(), List.of(adapter), List.of(views(sites, parameters.gradients(), shape.scale()))));
+        this.optimiser = owned.add(() -> new Optimiser(parameters, optimiser));
     }
 
     private static TensorTable table(DecoderConfig config, LoraShape shape, Set<Site> sites) {
@@ -136,8 +137,6 @@ public final class LoraTrainer implements AutoCloseable {
     /** Frees the parameters, the adapter with them; harmless when called twice. */
     @Override
     public void close() {
-        adapters.close();
-        optimiser.close();
-        parameters.close();
+        owned.close();
     }
 }

@@ -17,6 +17,7 @@ import java.util.Map;
  * at the same places. All zero at first.
  */
 public final class Parameters implements AutoCloseable {
+    private final Owned owned = new Owned();
     private final Backend backend;
     private final TensorTable table;
     private final Block values;
@@ -25,12 +26,17 @@ public final class Parameters implements AutoCloseable {
     private final Block secondMoments;
 
     /** One allocation: its tensors, and all of it as one vector, in which the gaps between tensors are zero. */
-    record Block(Weights tensors, Tensor flat) {
+    record Block(Weights tensors, Tensor flat) implements AutoCloseable {
         static Block allocate(Backend backend, TensorTable table) {
             Memory[] memory = new Memory[1];
             Weights tensors = table.carve(bytes -> memory[0] = backend.allocate(bytes));
             long elements = table.bytes() / DType.F32.bytes(1);
             return new Block(tensors, Tensor.of(DType.F32, memory[0].segment(), elements));
+        }
+
+        @Override
+        public void close() {
+            tensors.close();
         }
     }
 
@@ -41,14 +47,14 @@ public final class Parameters implements AutoCloseable {
     public Parameters(Backend backend, TensorTable table) {
         this.backend = backend;
         this.table = table;
-        this.values = Block.allocate(backend, table);
+        this.values = owned.add(() -> Block.allocate(backend, table));
         if (values.tensors().tensors().isEmpty() || values.tensors().tensors().values().stream().anyMatch(t -> t.dtype() != DType.F32)) {
-            values.tensors().close();
+            owned.close();
             throw new IllegalArgumentException("parameters must be F32, are " + values.tensors().tensors());
         }
-        this.gradients = Block.allocate(backend, table);
-        this.firstMoments = Block.allocate(backend, table);
-        this.secondMoments = Block.allocate(backend, table);
+        this.gradients = owned.add(() -> Block.allocate(backend, table));
+        this.firstMoments = owned.add(() -> Block.allocate(backend, table));
+        this.secondMoments = owned.add(() -> Block.allocate(backend, table));
     }
 
     /** The trained tensors. */
@@ -136,6 +142,6 @@ public final class Parameters implements AutoCloseable {
     /** Frees all four; harmless when called twice. */
     @Override
     public void close() {
-        List.of(values, gradients, firstMoments, secondMoments).forEach(b -> b.tensors().close());
+        owned.close();
     }
 }

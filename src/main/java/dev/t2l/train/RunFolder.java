@@ -1,5 +1,6 @@
 package dev.t2l.train;
 
+import dev.t2l.data.YamlDocument;
 import dev.t2l.io.AtomicFile;
 import dev.t2l.io.FolderLock;
 import dev.t2l.io.FormatException;

@@ -4,6 +4,7 @@ import dev.t2l.train.PromptFormat.Tokens;
 import dev.t2l.train.TaskSampler.Draw;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The samples of a run: which ones a step learns from, and which ones are validated on. */
 final class SampleSource {
@@ -38,17 +39,22 @@ final class SampleSource {
         return tasks.get(draw.task()).examples().get(draw.example());
     }
 
-    /** Tokens of a pass, at most. */
+    /** Tokens of a pass, of training or validation, at most. */
     int mostTokens() {
-        int longest = tasks.stream().mapToInt(TokenisedTask::longest).max().orElseThrow();
+        int longest = samples().mapToInt(sample -> sample.ids().length).max().orElseThrow();
         long all = (long) most() * longest;
         return Math.toIntExact(batch.tokens() == 0 ? all : Math.min(all, Math.max(batch.tokens(), longest)));
     }
 
-    /** Predicted tokens of a pass, at most. */
+    /** Predicted tokens of a pass, of training or validation, at most. */
     int mostPredicted() {
-        int longest = tasks.stream().flatMap(task -> task.examples().stream()).mapToInt(Tokens::response).max().orElseThrow();
+        int longest = samples().mapToInt(Tokens::response).max().orElseThrow();
         return Math.min(mostTokens(), most() * longest);
+    }
+
+    /** All that a pass may hold: what is learnt from, and what is validated on. */
+    private Stream<Tokens> samples() {
+        return tasks.stream().flatMap(task -> Stream.concat(task.examples().stream(), task.heldOut().stream()));
     }
 
     /** All held-out examples, task by task, in groups of a step's size. */

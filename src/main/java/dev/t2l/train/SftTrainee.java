@@ -15,6 +15,7 @@ import java.util.OptionalDouble;
 
 /** A hypernetwork that is fine-tuned through the base. */
 final class SftTrainee implements Trainee {
+    private final Owned owned = new Owned();
     private final HyperSetup setup;
     private final SampleSource samples;
     private final Parameters parameters;
@@ -25,20 +26,20 @@ final class SftTrainee implements Trainee {
     private final Memory embeddings; // of a step's samples
     private final BaseWork work;
 
-    /** @param base closed with this */
+    /** @param base closed with this, or when this fails */
     SftTrainee(HyperSetup setup, SampleSource samples, FrozenDecoder base) {
         TrainingConfig config = setup.settings();
         this.backend = base.decoder().backend();
         this.setup = setup;
         this.samples = samples;
-        this.base = base;
+        this.base = owned.add(() -> base);
         this.work = BaseWork.of(base.decoder().config());
-        this.embeddings = backend.allocate(4L * samples.most() * setup.embeddings().width());
-        this.parameters = new Parameters(backend, HyperParameters.of(setup.network()).trainableTable());
-        parameters.upload(parameters.values(), setup.start());
-        this.optimiser = new Optimiser(parameters, Settings.optimiser(config));
-        this.tuning = new SupervisedFineTuning(setup.network(), parameters, setup.start(), base, optimiser,
-                new SupervisedFineTuning.Settings(config.network().dropout(), (float) config.regularisation().l2(), Settings.regularisation(config)));
+        this.embeddings = owned.add(() -> backend.allocate(4L * samples.most() * setup.embeddings().width()));
+        this.parameters = owned.add(() -> new Parameters(backend, HyperParameters.of(setup.network()).trainableTable()));
+        owned.run(() -> parameters.upload(parameters.values(), setup.start()));
+        this.optimiser = owned.add(() -> new Optimiser(parameters, Settings.optimiser(config)));
+        this.tuning = owned.add(() -> new SupervisedFineTuning(setup.network(), parameters, setup.start(), base, optimiser,
+                new SupervisedFineTuning.Settings(config.network().dropout(), (float) config.regularisation().l2(), Settings.regularisation(config))));
     }
 
     @Override
@@ -95,10 +96,6 @@ final class SftTrainee implements Trainee {
 
     @Override
     public void close() {
-        tuning.close();
-        optimiser.close();
-        parameters.close();
-        embeddings.close();
-        base.close();
+        owned.close();
     }
 }

@@ -31,6 +31,7 @@ public final class SupervisedFineTuning implements AutoCloseable {
     public record Settings(float dropout, float l2, Regularisation regularisation) {
     }
 
+    private final Owned owned = new Owned();
     private final Backend backend;
     private final HyperTraining network;
     private final FrozenDecoder base;
@@ -46,13 +47,13 @@ public final class SupervisedFineTuning implements AutoCloseable {
      */
     public SupervisedFineTuning(HyperConfig config, Parameters parameters, Weights offsets, FrozenDecoder base, Optimiser optimiser, Settings settings) {
         this.backend = base.decoder().backend();
-        this.network = new HyperTraining(config, parameters.values(), parameters.gradients(), offsets, backend);
+        this.network = owned.add(() -> new HyperTraining(config, parameters.values(), parameters.gradients(), offsets, backend));
         this.base = base;
         this.optimiser = optimiser;
         this.settings = settings;
         long layers = config.lora().layers();
         long widest = config.targets().stream().mapToLong(t -> Math.max(t.in(), t.out())).max().orElseThrow();
-        this.scratch = new TensorTable().add("penalty", DType.F32, 1).add("zeros", DType.F32, layers * config.lora().rank() * widest).carve(backend::allocate);
+        this.scratch = owned.add(() -> new TensorTable().add("penalty", DType.F32, 1).add("zeros", DType.F32, layers * config.lora().rank() * widest).carve(backend::allocate));
     }
 
     /** A whole run, from models and data to the trained folder, in a few lines. */
@@ -143,7 +144,6 @@ public final class SupervisedFineTuning implements AutoCloseable {
         if (adapters != null) {
             adapters.close();
         }
-        network.close();
-        scratch.close();
+        owned.close();
     }
 }

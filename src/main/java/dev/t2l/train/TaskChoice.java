@@ -1,5 +1,6 @@
 package dev.t2l.train;
 
+import dev.t2l.data.Section;
 import dev.t2l.data.Spelling;
 import dev.t2l.io.FormatException;
 import java.io.IOException;

@@ -1,5 +1,6 @@
 package dev.t2l.train;
 
+import dev.t2l.data.Section;
 import java.nio.file.Path;
 import java.util.List;
 

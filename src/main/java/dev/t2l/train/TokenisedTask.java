@@ -32,9 +32,4 @@ public record TokenisedTask(String name, List<Tokens> examples, List<Tokens> hel
     private static List<Tokens> tokens(List<Example> examples, PromptFormat format) {
         return examples.stream().map(format::tokenise).filter(Tokens::predicts).toList();
     }
-
-    /** Tokens of the longest example. */
-    int longest() {
-        return examples.stream().mapToInt(e -> e.ids().length).max().orElseThrow();
-    }
 }

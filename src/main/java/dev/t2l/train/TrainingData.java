@@ -1,6 +1,8 @@
 package dev.t2l.train;
 
 import dev.t2l.data.JsonRecords;
+import dev.t2l.data.Section;
+import dev.t2l.data.YamlDocument;
 import dev.t2l.io.FormatException;
 import dev.t2l.train.TrainingTask.Example;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package dev.t2l.train;
+package dev.t2l.data;
 
 import dev.t2l.io.FormatException;
 import java.io.IOException;
@@ -27,13 +27,13 @@ import org.yaml.snakeyaml.nodes.SequenceNode;
  * @param root  a map, a list, a string, a number, a boolean or null
  * @param lines by path ({@code batch.tasks}, {@code data[2].name}): the line, from 1
  */
-record YamlDocument(Path file, Object root, Map<String, Integer> lines) {
+public record YamlDocument(Path file, Object root, Map<String, Integer> lines) {
 
     /**
      * @throws FormatException if it is no single document of plain data, or a key stands twice in a map
      * @throws UncheckedIOException if it cannot be read
      */
-    static YamlDocument read(Path file) {
+    public static YamlDocument read(Path file) {
         try {
             return parse(file, StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(Files.readAllBytes(file))).toString());
         } catch (CharacterCodingException e) {
@@ -44,7 +44,7 @@ record YamlDocument(Path file, Object root, Map<String, Integer> lines) {
     }
 
     /** @param file what the text is called in messages */
-    static YamlDocument parse(Path file, String text) {
+    public static YamlDocument parse(Path file, String text) {
         try {
             var options = new LoaderOptions();
             options.setAllowDuplicateKeys(false);
@@ -83,7 +83,7 @@ record YamlDocument(Path file, Object root, Map<String, Integer> lines) {
     }
 
     /** The root, which must be a map. */
-    Section section() {
+    public Section section() {
         if (!(root instanceof Map<?, ?> map)) {
             throw new FormatException(file, "line " + lines.getOrDefault("", 1), "wanted a map of keys and values");
         }

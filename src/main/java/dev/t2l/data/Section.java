@@ -1,6 +1,5 @@
-package dev.t2l.train;
+package dev.t2l.data;
 
-import dev.t2l.data.Spelling;
 import dev.t2l.io.FormatException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,14 +16,14 @@ import java.util.stream.Collectors;
  * A map of a configuration file, read key by key: each value has a type and a default, and what nobody asked for is refused by
  * {@link #done}. What was read, defaults included, is kept in {@link #resolved}.
  */
-final class Section {
+public final class Section {
     private final Path file;
     private final String path;
     private final Map<?, ?> values;
     private final Map<String, Integer> lines;
     private final Map<String, Object> resolved = new LinkedHashMap<>();
 
-    Section(Path file, String path, Map<?, ?> values, Map<String, Integer> lines) {
+    public Section(Path file, String path, Map<?, ?> values, Map<String, Integer> lines) {
         this.file = file;
         this.path = path;
         this.values = values;
@@ -32,7 +31,7 @@ final class Section {
     }
 
     /** A map inside this one; without any key if it is absent. */
-    Section section(String key) {
+    public Section section(String key) {
         Object value = values.get(key);
         if (value != null && !(value instanceof Map<?, ?>)) {
             throw problem(key, "wanted a map of keys and values, found " + FormatException.inWords(value));
@@ -42,11 +41,11 @@ final class Section {
         return inner;
     }
 
-    boolean has(String key) {
+    public boolean has(String key) {
         return values.get(key) != null;
     }
 
-    Optional<String> text(String key) {
+    public Optional<String> text(String key) {
         Object value = keep(key, values.get(key));
         if (value != null && !(value instanceof String)) {
             throw problem(key, "wanted text, found " + FormatException.inWords(value) + "; HINT: quote it");
@@ -54,13 +53,13 @@ final class Section {
         return Optional.ofNullable((String) value);
     }
 
-    String text(String key, String missing) {
+    public String text(String key, String missing) {
         String value = text(key).orElse(missing);
         keep(key, value);
         return value;
     }
 
-    boolean flag(String key, boolean missing) {
+    public boolean flag(String key, boolean missing) {
         Object value = values.get(key);
         if (value != null && !(value instanceof Boolean)) {
             throw problem(key, "wanted true or false, found " + FormatException.inWords(value));
@@ -69,11 +68,11 @@ final class Section {
     }
 
     /** An integer of at least {@code least}. */
-    int integer(String key, int missing, int least) {
+    public int integer(String key, int missing, int least) {
         return integer(key, least).orElseGet(() -> (int) keep(key, missing));
     }
 
-    OptionalInt integer(String key, int least) {
+    public OptionalInt integer(String key, int least) {
         Object value = keep(key, values.get(key));
         if (value == null) {
             return OptionalInt.empty();
@@ -84,7 +83,7 @@ final class Section {
         return OptionalInt.of(number);
     }
 
-    long seed(String key, long missing) {
+    public long seed(String key, long missing) {
         Object value = values.get(key);
         if (value != null && !(value instanceof Integer) && !(value instanceof Long)) {
             throw problem(key, "wanted an integer of at most 64 bits, found " + FormatException.inWords(value));
@@ -93,7 +92,7 @@ final class Section {
     }
 
     /** A number of {@code least} to {@code most}, both allowed. */
-    double number(String key, double missing, double least, double most) {
+    public double number(String key, double missing, double least, double most) {
         Object value = values.get(key);
         double number = switch (value) {
             case null -> missing;
@@ -116,7 +115,7 @@ final class Section {
     }
 
     /** One of a few names, written in any case. */
-    <E extends Enum<E>> E choice(String key, E missing) {
+    public <E extends Enum<E>> E choice(String key, E missing) {
         Object value = values.get(key);
         E[] all = missing.getDeclaringClass().getEnumConstants();
         E chosen = value == null ? missing : Arrays.stream(all).filter(e -> e.name().equalsIgnoreCase(String.valueOf(value))).findFirst()
@@ -129,7 +128,7 @@ final class Section {
         return e.name().toLowerCase(Locale.ROOT);
     }
 
-    List<String> texts(String key, List<String> missing) {
+    public List<String> texts(String key, List<String> missing) {
         Object value = values.get(key);
         if (value == null) {
             keep(key, missing);
@@ -150,7 +149,7 @@ final class Section {
     }
 
     /** The maps of a list. */
-    List<Section> sections(String key) {
+    public List<Section> sections(String key) {
         if (!(values.get(key) instanceof List<?> list)) {
             throw problem(key, "wanted a list of maps, found " + FormatException.inWords(values.get(key)));
         }
@@ -166,7 +165,7 @@ final class Section {
     }
 
     /** As it stands, of any type, or null. */
-    Object any(String key) {
+    public Object any(String key) {
         return keep(key, values.get(key));
     }
 
@@ -184,7 +183,7 @@ final class Section {
      *
      * @throws FormatException naming the first, and the nearest key that there is
      */
-    void done() {
+    public void done() {
         for (Object key : values.keySet()) {
             if (!(key instanceof String name) || !resolved.containsKey(name)) {
                 throw problem(String.valueOf(key), "no such key; HINT: " + Spelling.nearest(String.valueOf(key), resolved.keySet())
@@ -194,7 +193,7 @@ final class Section {
     }
 
     /** What was read, with defaults; inner sections as maps; keys without a value left out. */
-    Map<String, Object> resolved() {
+    public Map<String, Object> resolved() {
         return withoutNulls(resolved);
     }
 
@@ -215,7 +214,7 @@ final class Section {
     }
 
     /** A complaint that names file, line and key. */
-    FormatException problem(String key, String cause) {
+    public FormatException problem(String key, String cause) {
         String at = pathOf(key);
         Integer line = lines.containsKey(at) ? lines.get(at) : lines.get(path);
         return new FormatException(file, (line == null ? "" : "line " + line + ", ") + "key '" + at + "'", cause);

@@ -11,11 +11,13 @@ import dev.t2l.tensor.Weights;
 
 /** Copies of keys and values from slot to slot of a cache, at all layers, bit by bit: what a prompt has in common with another is read once. Not thread-safe. */
 final class CacheCopies implements AutoCloseable {
-    private static final int ROWS = 1024; // a launch
+    private static final int LAUNCHED = 1024; // rows at once
+    private static final int REPLAYED = 4096; // and where launches cost more than rows
 
     private final Backend backend;
     private final KvCache cache;
     private final int layers;
+    private final int most; // rows at once
     private final Memory pinned;
     private final Weights host;
     private final Memory memory;
@@ -27,11 +29,12 @@ final class CacheCopies implements AutoCloseable {
         this.backend = backend;
         this.cache = cache;
         this.layers = config.layers();
-        var numbers = new TensorTable().add("from", DType.I32, ROWS).add("to", DType.I32, ROWS);
+        this.most = backend.replays() ? REPLAYED : LAUNCHED;
+        var numbers = new TensorTable().add("from", DType.I32, most).add("to", DType.I32, most);
         long bytes = numbers.bytes();
         pinned = backend.pinned(bytes);
         host = numbers.carve(_ -> pinned);
-        numbers.add("copied", DType.F32, ROWS, config.keyWidth());
+        numbers.add("copied", DType.F32, most, config.keyWidth());
         try {
             memory = backend.allocate(numbers.bytes());
         } catch (RuntimeException | Error e) {
@@ -47,7 +50,7 @@ final class CacheCopies implements AutoCloseable {
         for (int p = 0; p < positions; p++) {
             host.get("from").setInt(n, cache.row(from, p));
             host.get("to").setInt(n, cache.row(to, p));
-            if (++n == ROWS) {
+            if (++n == most) {
                 flush();
             }
         }

@@ -5,19 +5,22 @@ import dev.t2l.ops.LoraBatch;
 import dev.t2l.ops.LoraShape;
 import dev.t2l.ops.PlacedAdapters;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * Generates greedily for sequences that enter and leave one by one, so that its batch stays full (continuous batching: Yu et al. 2022, Orca). What
  * prompts with the same adapters have in common at their beginning is read once and copied. Nothing of this shows in what is said, nor in how
- * likely anything is. Not thread-safe.
+ * likely anything is. A failure in the middle of a pass closes it. Not thread-safe.
  */
 public final class ContinuousGenerator implements AutoCloseable {
     /**
      * A sequence that enters.
      *
      * @param prompt        token ids, at least one
-     * @param adapters      that act on all its rows; sequences share what they read if it is the same list
+     * @param adapters      that act on all its rows; sequences share what they read if it is the same list. They must live until sequences enter after it
+     *                      has ended, or the generator is closed
      * @param maxTokens     to generate at most, at least one
      * @param continuations of the prompt, at least a token each, whose likelihood is asked for; may be none
      */
@@ -47,10 +50,13 @@ public final class ContinuousGenerator implements AutoCloseable {
     private final int[] rowOwner; // slot of each wanted row
     private final Effort effort = new Effort();
     private DecodeSession session; // null once closed
+    private Throwable failure;     // that closed it; null if none did
     private Likelihoods likelihoods; // null until the first are asked for
     private LoraShape most = LoraShape.NONE; // that was needed so far
     private DecodeStep step;
-    private boolean changed = true;
+    private int stepRows;          // of the next step
+    private int[] stepOwner;       // their slots
+    private boolean changed = true; // since the rows were given to sequences
 
     /**
      * @param slots     sequences at once
@@ -71,6 +77,7 @@ public final class ContinuousGenerator implements AutoCloseable {
         session = sessions.borrow(slots, positions, backend.passRows());
         try {
             copies = new CacheCopies(backend, sessions.decoder().config(), session.cache());
+            stepOwner = new int[session.cache().slots()];
         } catch (RuntimeException | Error e) {
             placed.close();
             sessions.giveBack(session);
@@ -92,11 +99,40 @@ public final class ContinuousGenerator implements AutoCloseable {
      *
      * @param entrants as many as slots are free, or fewer
      * @return their slots
+     * @throws IllegalStateException if it is closed, or too few slots are free
      */
     public int[] enter(List<Entrant> entrants) {
+        int[] into = freeSlots(entrants.size());
+        return orClose(() -> {
+            admit(entrants, into);
+            return into;
+        });
+    }
+
+    /** Work that leaves this of no use where it fails. */
+    private <T> T orClose(Supplier<T> work) {
+        if (session == null) {
+            throw new IllegalStateException("the generator is closed" + (failure == null ? "" : ", for a pass failed: " + failure.getMessage()), failure);
+        }
+        try {
+            return work.get();
+        } catch (RuntimeException | Error e) {
+            failure = e;
+            try {
+                close();
+            } catch (RuntimeException | Error second) {
+                if (second != e) {
+                    e.addSuppressed(second);
+                }
+            }
+            throw e;
+        }
+    }
+
+    private void admit(List<Entrant> entrants, int[] into) {
         long start = System.nanoTime();
+        placed.retain(Arrays.stream(slots).filter(slot -> slot.entrant != null).map(slot -> slot.entrant.adapters()).toList());
         List<Entrant> here = entrants.stream().map(e -> new Entrant(e.prompt(), placed.entries(e.adapters()), e.maxTokens(), e.continuations())).toList();
-        int[] into = freeSlots(here.size());
         List<SharedPrefixes.Arrival> arrivals = SharedPrefixes.plan(slots, into, here);
         for (SharedPrefixes.Arrival arrival : arrivals) {
             slots[arrival.slot()].enter(arrival.entrant());
@@ -116,7 +152,6 @@ public final class ContinuousGenerator implements AutoCloseable {
         effort.reading += read - start;
         effort.weighing += System.nanoTime() - read;
         changed = true;
-        return into;
     }
 
     private int[] freeSlots(int count) {
@@ -209,37 +244,65 @@ public final class ContinuousGenerator implements AutoCloseable {
 
     /** Feeds every running sequence its last token and chooses its next; false when none runs. */
     public boolean step() {
-        Workspace space = session.space();
-        KvCache cache = session.cache();
-        space.clear();
-        int rows = 0;
-        for (int s = 0; s < slots.length; s++) {
-            if (slots[s].running) {
-                space.add(cache, s, slots[s].length++, slots[s].last, true);
-                rowOwner[rows++] = s;
-            }
-        }
-        if (rows == 0) {
+        return orClose(this::advance);
+    }
+
+    private boolean advance() {
+        int running = slots.length - free();
+        if (running == 0) {
             return false;
         }
         long start = System.nanoTime();
-        addIdleRows(space, cache, DecodeSession.rows(backend, rows));
-        if (changed) {
-            changeAdapters(rows);
+        int rows = DecodeSession.rows(backend, running);
+        if (changed || rows < stepRows) {
+            arrange(rows);
         }
+        addRows();
         step.run();
-        takeTokens(space, rows);
+        Workspace space = session.space();
+        for (int r = 0; r < stepRows; r++) {
+            if (isRunning(stepOwner[r])) {
+                slots[stepOwner[r]].last = space.token(r);
+            }
+        }
         effort.steps++;
-        effort.generated += rows;
+        effort.generated += running;
         effort.stepping += System.nanoTime() - start;
         return true;
     }
 
-    /** As {@link Generator} does; what they write over can no longer be shared. */
-    private void addIdleRows(Workspace space, KvCache cache, int recorded) {
-        for (int s = 0; space.size() < recorded; s++) {
-            if (s >= slots.length || !slots[s].running) {
-                space.add(cache, s, 0, 0, true);
+    /** Gives the rows of steps to the running sequences, and to idle slots if there are more. The row of one that ends is idle until this is called again. */
+    private void arrange(int rows) {
+        stepRows = 0;
+        List<List<LoraBatch.Entry>> lists = new ArrayList<>();
+        for (int s = 0; s < slots.length; s++) {
+            if (slots[s].running) {
+                stepOwner[stepRows++] = s;
+                lists.add(slots[s].entrant.adapters());
+            }
+        }
+        for (int s = 0; stepRows < rows; s++) {
+            if (!isRunning(s)) {
+                stepOwner[stepRows++] = s;
+            }
+        }
+        step = session.step(most.rounded());
+        if (step.adapters() != null) {
+            step.adapters().fill(lists);
+        }
+        changed = false;
+    }
+
+    /** Idle rows write and see the first position of their slots, as {@link Generator}'s do; what they write over can no longer be shared. */
+    private void addRows() {
+        Workspace space = session.space();
+        space.clear();
+        for (int r = 0; r < stepRows; r++) {
+            int s = stepOwner[r];
+            if (isRunning(s)) {
+                space.add(session.cache(), s, slots[s].length++, slots[s].last, true);
+            } else {
+                space.add(session.cache(), s, 0, 0, true);
                 if (s < slots.length) {
                     slots[s].entrant = null;
                 }
@@ -247,16 +310,9 @@ public final class ContinuousGenerator implements AutoCloseable {
         }
     }
 
-    private void changeAdapters(int rows) {
-        step = session.step(most.rounded());
-        if (step.adapters() != null) {
-            var lists = new ArrayList<List<LoraBatch.Entry>>();
-            for (int r = 0; r < rows; r++) {
-                lists.add(slots[rowOwner[r]].entrant.adapters());
-            }
-            step.adapters().fill(lists);
-        }
-        changed = false;
+    /** The cache may have slots beyond those of sequences. */
+    private boolean isRunning(int slot) {
+        return slot < slots.length && slots[slot].running;
     }
 
     public boolean running(int slot) {
@@ -274,7 +330,6 @@ public final class ContinuousGenerator implements AutoCloseable {
     /** Ends a sequence; its slot is free. */
     public void stop(int slot) {
         slots[slot].running = false;
-        changed = true;
     }
 
     /** Natural logarithms of the probabilities of the continuations of a slot's newest sequence. */
@@ -295,13 +350,13 @@ public final class ContinuousGenerator implements AutoCloseable {
         if (session == null) {
             return;
         }
-        LOG.log(System.Logger.Level.INFO, effort);
+        LOG.log(System.Logger.Level.DEBUG, effort);
         DecodeSession done = session;
         session = null;
         boolean failed = true;
         try {
             backend.await();
-            failed = false;
+            failed = failure != null;
         } finally {
             closeLikelihoods();
             copies.close();

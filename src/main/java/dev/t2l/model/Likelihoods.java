@@ -46,7 +46,7 @@ final class Likelihoods implements AutoCloseable {
     private final List<List<LoraBatch.Entry>> lists = new ArrayList<>();
     private final List<double[]> sums = new ArrayList<>(); // of each row: where its log-probability belongs
     private final List<Integer> places = new ArrayList<>();
-    private final BitSet here = new BitSet();              // slots with rows in the pass
+    private final BitSet here = new BitSet();              // slots with rows behind their prompts in the pass
 
     /** @param longest continuation, in tokens */
     Likelihoods(Decoder decoder, KvCache cache, int longest) {
@@ -98,7 +98,7 @@ final class Likelihoods implements AutoCloseable {
                 Asked one = asked.get(i);
                 if (c < one.continuations().size()) {
                     int length = one.continuations().get(c).length;
-                    if (here.get(one.slot()) || space.size() + length > space.maxRows()) {
+                    if (length > 1 && here.get(one.slot()) || space.size() + length > space.maxRows()) {
                         run(shape);
                     }
                     add(one, c, found.get(i));
@@ -109,10 +109,11 @@ final class Likelihoods implements AutoCloseable {
         return found;
     }
 
+    /** The first row is the same for all of a slot's continuations, and writes what is there already: only those with more rows need passes of their own. */
     private void add(Asked one, int c, double[] sum) {
         int[] continuation = one.continuations().get(c);
         int last = one.prompt().length - 1;
-        here.set(one.slot());
+        here.set(one.slot(), continuation.length > 1 || here.get(one.slot()));
         for (int k = 0; k < continuation.length; k++) {
             host.get("labels").setInt(space.size(), continuation[k]);
             space.add(cache, one.slot(), last + k, k == 0 ? one.prompt()[last] : continuation[k - 1], true);

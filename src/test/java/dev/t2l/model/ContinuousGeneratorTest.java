@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.t2l.EachBackend;
 import dev.t2l.Tiny;
 import dev.t2l.backend.Backend;
+import dev.t2l.backend.ReplayingBackend;
 import dev.t2l.model.ContinuousGenerator.Entrant;
 import dev.t2l.ops.LoraBatch;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -93,6 +95,43 @@ class ContinuousGeneratorTest {
                     }
                 }
             }
+        }
+    }
+
+    /** Where steps are recorded for powers of two, rows of those who have ended stay until the next size, and answers do not show it. */
+    @Test
+    void idleRowsShowInNothing() {
+        try (Backend java = Backend.open("java"); DecoderFile file = DecoderFile.open(Tiny.BASE, java)) {
+            List<Entrant> entrants = entrants(file.config(), 36);
+            List<Outcome> plain = new ArrayList<>();
+            try (var sessions = new DecodeSessions(new Decoder(java, file.config(), file.weights()))) {
+                entrants.forEach(one -> plain.add(run(sessions, List.of(one), 1, 1).getFirst()));
+            }
+            Backend replaying = new ReplayingBackend(java).backend();
+            try (var sessions = new DecodeSessions(new Decoder(replaying, file.config(), file.weights()))) {
+                for (int slots : new int[] {1, 5, 16, 36}) {
+                    assertEquals(plain, run(sessions, entrants, slots, Math.max(1, slots / 4)), slots + " slots");
+                }
+            }
+        }
+    }
+
+    @Test
+    void afterAFailureItIsClosedAndItsSessionGone() {
+        var replaying = new ReplayingBackend(Backend.open("java"));
+        try (DecoderFile file = DecoderFile.open(Tiny.BASE, replaying.backend());
+                var sessions = new DecodeSessions(new Decoder(replaying.backend(), file.config(), file.weights()))) {
+            var one = new Entrant(new int[] {1, 2}, List.of(), 5, List.of(new int[] {3}));
+            var generator = new ContinuousGenerator(sessions, 2, POSITIONS);
+            generator.enter(List.of(one));
+            replaying.fail(new IllegalStateException("the device is gone"));
+            assertThrows(IllegalStateException.class, generator::step);
+            replaying.fail(null);
+            for (Executable later : List.<Executable>of(generator::step, () -> generator.enter(List.of(one)))) {
+                assertTrue(assertThrows(IllegalStateException.class, later).getMessage().contains("a pass failed: the device is gone"));
+            }
+            generator.close();
+            assertEquals(0, sessions.idleBytes(), "a session in an unknown state is not kept");
         }
     }
 

@@ -14,6 +14,7 @@ import java.util.Locale;
 record Page(PrintWriter out, int width, boolean rich) {
     private static final int NARROWEST = 72;
     private static final int WIDEST = 100;
+    private static final int TALLEST = 8; // lines of a row
     private static final String GAP = "  ";
 
     /** A page as wide as the terminal, within what reads well. */
@@ -65,15 +66,36 @@ record Page(PrintWriter out, int width, boolean rich) {
         return lines;
     }
 
-    /** One row of cells, each cut to its column; negative widths set a cell to the right. */
+    /** One row of cells, each broken into lines as wide as its column, the last of {@value #TALLEST} cut; negative widths set a cell to the right. */
     void row(int margin, int[] widths, List<String> cells) {
-        var line = new StringBuilder(" ".repeat(margin));
+        List<List<String>> columns = new ArrayList<>();
         for (int i = 0; i < widths.length; i++) {
-            String cell = cut(cells.get(i), Math.abs(widths[i]));
-            String space = " ".repeat(Math.abs(widths[i]) - cell.length());
-            line.append(widths[i] < 0 ? space + cell : cell + space).append(GAP);
+            columns.add(broken(cells.get(i), Math.abs(widths[i])));
         }
-        out.println(line.toString().stripTrailing());
+        int height = columns.stream().mapToInt(List::size).max().orElse(0);
+        for (int l = 0; l < height; l++) {
+            var line = new StringBuilder(" ".repeat(margin));
+            for (int i = 0; i < widths.length; i++) {
+                String cell = l < columns.get(i).size() ? columns.get(i).get(l) : "";
+                String space = " ".repeat(Math.abs(widths[i]) - cell.length());
+                line.append(widths[i] < 0 ? space + cell : cell + space).append(GAP);
+            }
+            out.println(line.toString().stripTrailing());
+        }
+    }
+
+    /** Lines of at most {@code width} characters, between words where there are any. */
+    private static List<String> broken(String text, int width) {
+        List<String> lines = new ArrayList<>();
+        String rest = oneLine(text);
+        while (rest.length() > width && lines.size() < TALLEST - 1) {
+            int space = rest.lastIndexOf(' ', width);
+            int end = space > 0 ? space : Character.isHighSurrogate(rest.charAt(width - 1)) && width > 1 ? width - 1 : width;
+            lines.add(rest.substring(0, end));
+            rest = rest.substring(end).stripLeading();
+        }
+        lines.add(cut(rest, width));
+        return lines;
     }
 
     /** The space that {@code columns} columns have between them. */
@@ -86,9 +108,13 @@ record Page(PrintWriter out, int width, boolean rich) {
         return text.replaceAll("[\\p{Cc}&&[^\\n\\t]]", "\ufffd");
     }
 
+    private static String oneLine(String text) {
+        return harmless(text.strip().replaceAll("\\s+", " "));
+    }
+
     /** A text in one line, cut where it is longer. */
     static String cut(String text, int width) {
-        String one = harmless(text.strip().replaceAll("\\s+", " "));
+        String one = oneLine(text);
         return one.length() <= width ? one : one.substring(0, Math.max(0, width - 1)) + "…";
     }
 }

@@ -21,11 +21,17 @@ import java.util.function.Predicate;
 /** A file that grows by one JSON object a line, each written at once, so that a process may be killed at any moment. */
 public final class JsonLines implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
+    private static final System.Logger LOG = System.getLogger("dev.t2l.data");
 
     private final FileChannel file;
 
+    /** Opens or makes the file. A last line that is not whole, as a process that was killed leaves it, is cut off. */
+    public JsonLines(Path path) {
+        this(path, _ -> true);
+    }
+
     /**
-     * Opens or makes the file. From the first line on that is not wanted, or not whole, it is cut off.
+     * The same; and from the first line on that is not wanted the file is cut off.
      *
      * @param wanted whether a line stays
      */
@@ -42,16 +48,18 @@ public final class JsonLines implements AutoCloseable {
     private static long end(Path path, Predicate<JsonNode> wanted) throws IOException {
         byte[] all = Files.readAllBytes(path);
         int start = 0;
+        int end = 0; // of the last whole line
         for (int i = 0; i < all.length; i++) {
             if (all[i] == '\n') {
                 JsonNode line = object(new String(all, start, i - start, StandardCharsets.UTF_8));
-                if (line == null || !wanted.test(line)) {
+                if (line != null && !wanted.test(line)) {
                     return start;
                 }
                 start = i + 1;
+                end = line == null ? end : start;
             }
         }
-        return start;
+        return end;
     }
 
     private static JsonNode object(String line) {
@@ -89,6 +97,29 @@ public final class JsonLines implements AutoCloseable {
     public static List<JsonNode> read(Path file) {
         try {
             return new ArrayList<>(Arrays.stream(Files.readString(file).split("\n")).map(JsonLines::object).filter(line -> line != null).toList());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * The same. A line that is not wanted, or broken, is skipped with a warning that names it; but not the last one if it is broken.
+     *
+     * @param wanted whether a line is taken
+     */
+    public static List<JsonNode> read(Path file, Predicate<JsonNode> wanted) {
+        try {
+            String[] lines = Files.readString(file).split("\n");
+            List<JsonNode> taken = new ArrayList<>();
+            for (int i = 0; i < lines.length; i++) {
+                JsonNode line = object(lines[i]);
+                if (line != null && wanted.test(line)) {
+                    taken.add(line);
+                } else if (line != null || i < lines.length - 1) {
+                    LOG.log(System.Logger.Level.WARNING, "{0}, line {1,number,#} is damaged and is skipped", file, i + 1);
+                }
+            }
+            return taken;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -12,8 +12,12 @@ public sealed interface Column {
     /** In tables. */
     String title();
 
-    /** A score that takes no model. */
-    record Computed(String name, String title, ToDoubleFunction<EvalTask> score) implements Column {
+    /**
+     * A score that takes no model.
+     *
+     * @param whole whether it is over all test examples of a task, also where models are asked the first ones alone
+     */
+    record Computed(String name, String title, ToDoubleFunction<EvalTask> score, boolean whole) implements Column {
     }
 
     /**

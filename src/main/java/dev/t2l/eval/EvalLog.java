@@ -20,7 +20,7 @@ import java.util.stream.StreamSupport;
 
 /**
  * An evaluation's folder: every answer, and every score as soon as its last answer is there. An answer is found again by the digest of all
- * that it depends on, so that a run that was stopped, or asks for more columns, tasks or examples, asks only what is new.
+ * that it depends on, so that a run that was stopped, or asks for more columns, tasks or examples, asks only what is new. Of a damaged file, what the damaged lines held is asked again.
  */
 final class EvalLog implements AutoCloseable {
     static final String ANSWERS = "answers.jsonl";
@@ -43,9 +43,9 @@ final class EvalLog implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        answers = new JsonLines(folder.resolve(ANSWERS), line -> line.hasNonNull("digest") && line.hasNonNull("answer"));
-        results = new JsonLines(folder.resolve(RESULTS), line -> line.hasNonNull("column"));
-        for (JsonNode line : JsonLines.read(folder.resolve(ANSWERS))) {
+        answers = new JsonLines(folder.resolve(ANSWERS));
+        results = new JsonLines(folder.resolve(RESULTS));
+        for (JsonNode line : JsonLines.read(folder.resolve(ANSWERS), line -> line.hasNonNull("digest") && line.hasNonNull("answer"))) {
             known.put(line.path("digest").textValue(), new Answer(line.path("answer").textValue(), line.path("tokens").intValue(), line.path("ended").booleanValue(),
                     StreamSupport.stream(line.path("likelihoods").spliterator(), false).map(JsonNode::doubleValue).toList()));
             if (line.path("program").isTextual()) {
@@ -54,7 +54,7 @@ final class EvalLog implements AutoCloseable {
             kept.add(key(line.path("column").textValue(), line.path("task").textValue(), line.path("description").intValue(), line.path("example").intValue(),
                     line.path("digest").textValue()));
         }
-        JsonLines.read(folder.resolve(RESULTS)).forEach(line -> scored.add(values(line)));
+        JsonLines.read(folder.resolve(RESULTS), line -> line.hasNonNull("column")).forEach(line -> scored.add(values(line)));
     }
 
     private static Map<String, Object> values(JsonNode line) {

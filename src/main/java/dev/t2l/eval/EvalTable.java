@@ -74,6 +74,20 @@ public final class EvalTable {
         return List.copyOf(found);
     }
 
+    /** How many examples of a task every column was judged on; some were perhaps on more. */
+    public int examples(String task) {
+        return columns().stream().mapToInt(column -> examples(column, task)).min().orElse(0);
+    }
+
+    /** Columns that were judged on more examples than others. */
+    public List<String> wholeColumns() {
+        return columns().stream().filter(column -> tasks().stream().anyMatch(task -> examples(column, task) > examples(task))).toList();
+    }
+
+    private int examples(String column, String task) {
+        return cells(column, task).stream().mapToInt(CellScore::examples).min().orElse(0);
+    }
+
     /** Standard deviation (n - 1) between descriptions; 0 if there is one. */
     public double spread(String column, String task) {
         List<CellScore> cells = cells(column, task);

@@ -47,8 +47,16 @@ public final class TableText {
         summaries.stream().filter(summary -> summary.column().equals(Columns.ORACLE) && summary.mean() > 0).findFirst().ifPresent(oracle ->
                 scores.add(row("share of oracle", summaries.stream().map(summary -> percent(summary.mean() / oracle.mean()) + " %").toList())));
         String legend = style.marks().entrySet().stream().map(mark -> mark.getKey() + " above " + mark.getValue()).collect(Collectors.joining(", "));
-        String text = MarkdownTable.text(scores) + (legend.isEmpty() ? "" : "\n" + legend + "\n");
+        String text = MarkdownTable.text(scores) + (legend.isEmpty() ? "" : "\n" + legend + "\n") + judged(table);
         return style.compared().map(column -> text + "\n" + differences(table, column, style.seed())).orElse(text);
+    }
+
+    /** Which columns were judged on which examples, if that differs. */
+    private static String judged(EvalTable table) {
+        List<String> whole = table.wholeColumns();
+        int most = table.tasks().stream().mapToInt(table::examples).max().orElse(0);
+        return whole.isEmpty() ? "" : "\n" + String.join(", ", whole) + ": over all test examples of a task" + (whole.contains(Columns.CONSTANT) ? " (majority_test of tasks.json)" : "")
+                + "; the other columns: over its first " + most + " at most\n";
     }
 
     private static String differences(EvalTable table, String column, long seed) {

@@ -15,6 +15,7 @@ import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
@@ -109,6 +110,13 @@ public final class TextToLora implements AutoCloseable {
     public static Optional<String> encoderOf(Path folder) {
         try (HyperCheckpoint checkpoint = HyperCheckpoint.load(folder)) {
             return checkpoint.config().origin().embModel();
+        }
+    }
+
+    /** The evaluation descriptions that a checkpoint's training arguments hold, by task; none if it has none. */
+    public static Map<String, List<String>> evalDescriptionsOf(Path folder) {
+        try (HyperCheckpoint checkpoint = HyperCheckpoint.load(folder)) {
+            return checkpoint.evalDescriptions();
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.t2l.cli;
 
 import dev.t2l.LanguageModel;
+import dev.t2l.TextToLora;
 import dev.t2l.data.Spelling;
 import dev.t2l.eval.Column;
 import dev.t2l.eval.Columns;
@@ -43,7 +44,7 @@ final class EvalColumns {
             description = "How strongly the adapters of a --t2l or --lora, or the oracles (NAME: oracle) act: own, alpha/r or alpha/sqrt(r). Default: own, as their configuration says.")
     private List<String> scales = List.of();
 
-    @Option(names = "--columns", split = ",", paramLabel = "NAME", description = "Only these columns, with commas between, in the order of the list above. Default: all.")
+    @Option(names = "--columns", split = ",", paramLabel = "NAME", description = "Only these columns, with commas between, in the order of the list above. Default: all but NAME+examples of a --lora or --t2l (examples in the prompt, too).")
     private List<String> chosen = List.of();
 
     @Option(names = "--descriptions", defaultValue = "3", paramLabel = "N", description = "The first N evaluation descriptions of each task. Default: ${DEFAULT-VALUE}.")
@@ -70,7 +71,8 @@ final class EvalColumns {
         Map<String, EvalSources.Network> open = sources.networks(networks);
         Optional<TaskAdapters> single = oracles.isEmpty() ? Optional.empty() : Optional.of(sources.oracles(oracles));
         List<Column> all = new ArrayList<>(List.of(make.constant(), make.trainConstant(), make.base(), make.described()));
-        if (judged.stream().noneMatch(task -> task.train().isEmpty())) {
+        boolean shots = judged.stream().noneMatch(task -> task.train().isEmpty() && task.shots().isEmpty());
+        if (shots) {
             all.add(make.withExamples());
         }
         single.ifPresent(library -> {
@@ -80,7 +82,10 @@ final class EvalColumns {
                 all.add(make.adapter("arrow", "Arrow routing", library.arrow(others)));
             }
         });
-        sources.adapters(adapters).forEach((name, one) -> all.addAll(List.of(make.adapter(name, one), make.describedAdapter(name, one))));
+        sources.adapters(adapters).forEach((name, one) -> {
+            all.addAll(List.of(make.adapter(name, one), make.describedAdapter(name, one)));
+            onRequest(all, make.adapterWithExamples(name, one), shots);
+        });
         single.ifPresent(library -> {
             List<String> others = others(library, data, judged);
             if (!others.isEmpty()) {
@@ -94,10 +99,30 @@ final class EvalColumns {
             } else {
                 all.addAll(List.of(make.random(name, one.source()), make.other(name, one.source(), data::descriptions), make.vague(name, one.source()),
                         make.matching(name, one.source()), make.matchingDescribed(name, one.source())));
+                onRequest(all, make.matchingWithExamples(name, one.source()), shots);
             }
         });
         single.filter(library -> judged.stream().allMatch(task -> library.tasks().contains(task.name()))).ifPresent(library -> all.add(make.oracle(library.each())));
         return chosen(all);
+    }
+
+    private void onRequest(List<Column> all, Column column, boolean possible) {
+        if (possible && chosen.contains(column.name())) {
+            all.add(column);
+        }
+    }
+
+    /** The evaluation descriptions that the first hypernetwork was published with. */
+    Map<String, List<String>> evalDescriptions(SourceOption source) {
+        return EvalSources.names(networks, "t2l").values().stream().findFirst().map(path -> TextToLora.evalDescriptionsOf(source.resolve(path))).orElse(Map.of());
+    }
+
+    /** Looks for what {@link #of} will open. */
+    void look(EvalInputs inputs) {
+        EvalSources.names(networks, "t2l").forEach((name, source) -> inputs.model("--t2l", source));
+        Optional.ofNullable(encoder).ifPresent(source -> inputs.model("--encoder", source));
+        EvalSources.names(adapters, null).forEach((name, source) -> inputs.model("--lora", source));
+        oracles.forEach(folder -> inputs.folder("--oracles", folder, "t2l train lora --config oracle makes such adapters"));
     }
 
     /** Tasks with an adapter that belong to no suite of which a task is judged. */

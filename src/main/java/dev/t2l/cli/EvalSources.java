@@ -73,7 +73,7 @@ final class EvalSources implements AutoCloseable {
     Map<String, AdapterSource> adapters(List<String> options) {
         Map<String, AdapterSource> found = new LinkedHashMap<>();
         names(options, null).forEach((name, path) -> {
-            Path file = Path.of(path);
+            Path file = source.resolve(path);
             Adapter adapter = base.loadAdapter(file);
             opened.push(adapter::close);
             found.put(name, AdapterSource.stored(adapter, "lora " + Fingerprint.of(file), scale(name)));

@@ -10,6 +10,11 @@ final class SourceOption {
     @Option(names = "--download", description = "Fetch models that are hub ids (owner/name) into the Hugging Face cache. Without it nothing is downloaded.")
     private boolean download;
 
+    /** Whether hub ids are fetched. */
+    boolean download() {
+        return download;
+    }
+
     /** A folder or file, or the cached (with {@code --download}: fetched) snapshot of a hub id. */
     Path resolve(String model) {
         if (!download) {

@@ -14,6 +14,8 @@ public final class Columns {
     /** A description that fits all tasks. */
     static final String VAGUE = "Answer the question.";
     static final int SHOTS = 3;
+    /** Name of {@link #constant}. */
+    static final String CONSTANT = "constant";
     /** Name of {@link #oracle}. */
     public static final String ORACLE = "oracle";
 
@@ -32,14 +34,14 @@ public final class Columns {
         this.descriptions = descriptions;
     }
 
-    /** Always the test part's most frequent answer, which nobody can know before: {@link EvalTask#constantScore}. */
+    /** Always the most frequent answer of the whole test part, which nobody can know before: {@link EvalTask#constantScore}. */
     public Column constant() {
-        return new Column.Computed("constant", "constant answer", EvalTask::constantScore);
+        return new Column.Computed(CONSTANT, "constant answer", EvalTask::constantScore, true);
     }
 
-    /** Always the train part's most frequent answer. */
+    /** Always the train part's most frequent answer, on the examples that models are asked. */
     public Column trainConstant() {
-        return new Column.Computed("constant-train", "most frequent training answer", EvalTask::trainConstantScore);
+        return new Column.Computed("constant-train", "most frequent training answer", EvalTask::trainConstantScore, false);
     }
 
     /** The base model, given the input alone. */
@@ -52,12 +54,29 @@ public final class Columns {
         return new Column.Asked("description", "+ description", each(description -> Asking.base(description, Prompts.described(description))));
     }
 
-    /** The base model, given description, three examples, and input. */
+    /** The base model, given description, three examples, and input; examples in words of their own and input, of tasks that have such ({@link EvalTask#shots}). */
     public Column withExamples() {
-        return new Column.Asked("examples", "+ description, " + SHOTS + " examples", task -> {
-            List<EvalExample> shots = Prompts.draw(task, SHOTS, seed);
-            return texts(task).stream().map(description -> Asking.base(description, Prompts.withExamples(description, shots))).toList();
-        });
+        return new Column.Asked("examples", "+ description, " + SHOTS + " examples", task -> task.shots().isPresent()
+                ? List.of(Asking.base("", EvalExample::input).with(task.shots().get()))
+                : each(description -> Asking.base(description, shown(task, description))).apply(task));
+    }
+
+    private Function<EvalExample, String> shown(EvalTask task, String description) {
+        return Prompts.withExamples(description, Prompts.draw(task, SHOTS, seed));
+    }
+
+    /** One adapter for all tasks, and examples in the prompt as {@link #withExamples} has them. */
+    public Column adapterWithExamples(String name, AdapterSource source) {
+        return new Column.Asked(name + "+examples", name + " + examples", task -> task.shots()
+                .map(shots -> List.of(Asking.adapted("", source, "", EvalExample::input).with(shots)))
+                .orElseGet(() -> each(description -> Asking.adapted(description, source, "", shown(task, description))).apply(task)));
+    }
+
+    /** The adapter of the task's own description, and examples in the prompt as {@link #withExamples} has them. */
+    public Column matchingWithExamples(String name, AdapterSource source) {
+        return new Column.Asked(name + "+examples", name + " + examples", task -> each(description -> task.shots()
+                .map(shots -> Asking.adapted(description, source, description, EvalExample::input).with(shots))
+                .orElseGet(() -> Asking.adapted(description, source, description, shown(task, description)))).apply(task));
     }
 
     /** One adapter for all tasks. */

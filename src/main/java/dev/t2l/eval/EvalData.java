@@ -12,6 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -20,17 +21,39 @@ import java.util.stream.Stream;
  * perhaps {@code outputs} and {@code options}.
  */
 public final class EvalData {
-    private final Path folder;
+    /** The list of tasks. */
+    public static final String TASKS = "tasks.json";
+    /** The published descriptions, of benchmarks, too. */
+    public static final String DESCRIPTIONS = "descriptions_t2l.jsonl.gz";
+
+    private final Path folder; // null of none
+    private Supplier<Map<String, List<String>>> published = Map::of; // where the folder has none
     private final Map<String, JsonRecords> records = new LinkedHashMap<>();
 
-    /** @throws FormatException naming file and line */
+    private EvalData() {
+        folder = null;
+    }
+
+    /** Of no folder: without any task or description. */
+    public static EvalData none() {
+        return new EvalData();
+    }
+
+    /** Where the folder has no descriptions of benchmarks, these are taken: by name, perhaps beside others. */
+    public EvalData orDescribing(Supplier<Map<String, List<String>>> tasks) {
+        published = tasks;
+        return this;
+    }
+
+    /**
+     * One without {@code tasks.json} has no task; there may still be descriptions of benchmarks.
+     *
+     * @throws FormatException naming file and line
+     */
     public EvalData(Path folder) {
         this.folder = folder;
-        Path list = folder.resolve("tasks.json");
-        if (!Files.isRegularFile(list)) {
-            throw new FormatException(folder, "folder", "wanted a file tasks.json in it, found none");
-        }
-        for (JsonRecords record : JsonRecords.read(list)) {
+        Path list = folder.resolve(TASKS);
+        for (JsonRecords record : Files.isRegularFile(list) ? JsonRecords.read(list) : List.<JsonRecords>of()) {
             String name = record.text("name");
             if (!name.matches("[\\w.-]+") || name.startsWith(".")) {
                 throw record.problem("a task's name is made of letters, digits and . _ -, found '" + name + "'");
@@ -50,6 +73,12 @@ public final class EvalData {
      */
     public List<EvalTask> tasks(Optional<String> suite, List<String> names) {
         List<String> inSuite = records.keySet().stream().filter(name -> suite.isEmpty() || suite.get().equals(suiteOf(name))).toList();
+        if (records.isEmpty()) {
+            if (folder == null) {
+                throw new IllegalArgumentException("there is no folder of tasks");
+            }
+            throw new FormatException(folder, "folder", "wanted a file " + TASKS + " with tasks in it, found none");
+        }
         if (inSuite.isEmpty()) {
             throw new IllegalArgumentException(folder + " has no task" + suite.map(s -> " of suite '" + s + "'; it has the suites " + suites()).orElse(""));
         }
@@ -77,10 +106,15 @@ public final class EvalData {
         return all;
     }
 
-    /** The published evaluation descriptions of benchmarks, by name; none if there is no {@code descriptions_t2l.jsonl.gz}. */
+    /** The published evaluation descriptions of benchmarks, by name. */
     public Map<String, List<String>> benchmarkDescriptions() {
-        Path file = folder.resolve("descriptions_t2l.jsonl.gz");
-        return Files.isRegularFile(file) ? Benchmark.descriptions(file) : Map.of();
+        if (folder != null && Files.isRegularFile(folder.resolve(DESCRIPTIONS))) {
+            return Benchmark.descriptions(folder.resolve(DESCRIPTIONS));
+        }
+        Map<String, List<String>> all = published.get();
+        Map<String, List<String>> found = new LinkedHashMap<>();
+        Stream.of(Benchmark.values()).map(Benchmark::key).filter(all::containsKey).forEach(key -> found.put(key, all.get(key)));
+        return found;
     }
 
     /** Descriptions for training of some tasks, by name. */

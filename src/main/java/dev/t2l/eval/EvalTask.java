@@ -4,6 +4,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -15,13 +16,24 @@ import java.util.stream.Collectors;
  * @param train            examples for few-shot prompts
  * @param tests            examples to be judged on
  * @param prefill          what every answer begins with, unasked; may be empty
+ * @param shots            for few-shot prompts, in the place of examples of {@code train}
  */
 public record EvalTask(String name, String suite, Metric metric, List<String> evalDescriptions, List<EvalExample> train, List<EvalExample> tests,
-        String prefill) {
+        String prefill, Optional<FewShot> shots) {
     public EvalTask {
         evalDescriptions = List.copyOf(evalDescriptions);
         train = List.copyOf(train);
         tests = List.copyOf(tests);
+    }
+
+    /** Without examples in words of their own. */
+    public EvalTask(String name, String suite, Metric metric, List<String> evalDescriptions, List<EvalExample> train, List<EvalExample> tests, String prefill) {
+        this(name, suite, metric, evalDescriptions, train, tests, prefill, Optional.empty());
+    }
+
+    /** The same task with its first so many test examples; with all of them for 0. */
+    EvalTask first(int examples) {
+        return examples == 0 || examples >= tests.size() ? this : new EvalTask(name, suite, metric, evalDescriptions, train, tests.subList(0, examples), prefill, shots);
     }
 
     /** The score, 0 to 1, of always giving the test part's most frequent answer: {@code majority_test}. */

@@ -1,6 +1,8 @@
 package dev.t2l.eval;
 
 import dev.t2l.LanguageModel;
+import dev.t2l.data.ChatPrompts;
+import dev.t2l.text.ChatTemplate;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -24,6 +26,7 @@ public final class Evaluation {
     private final List<Column> columns;
     private final EvalSettings settings;
     private final Optional<ProgramRunner> runner;
+    private ChatPrompts prompts;
 
     /**
      * Borrows all of them.
@@ -40,6 +43,7 @@ public final class Evaluation {
         this.columns = List.copyOf(columns);
         this.settings = settings;
         this.runner = runner;
+        this.prompts = new ChatPrompts(base.tokenizer(), base.chatTemplate());
         if (columns.stream().map(Column::name).distinct().count() < columns.size()) {
             throw new IllegalArgumentException("two columns have one name: " + columns.stream().map(Column::name).toList());
         }
@@ -55,12 +59,23 @@ public final class Evaluation {
     }
 
     /**
+     * Asks in another chat template, or with a system message before each question.
+     *
+     * @param template empty: the base's own
+     * @param system   empty: none
+     */
+    public Evaluation asking(Optional<ChatTemplate> template, Optional<String> system) {
+        prompts = new ChatPrompts(base.tokenizer(), template.or(base::chatTemplate), system);
+        return this;
+    }
+
+    /**
      * Does what is not done yet.
      *
      * @param folder of answers and results
      */
     public EvalTable run(Path folder, EvalListener listener) {
-        var questions = new Questions(base, model + "/" + base.backend().description().replaceAll("\\d+ threads?", ""), settings);
+        var questions = new Questions(base, model + "/" + base.backend().description().replaceAll("\\d+ threads?", ""), settings, prompts);
         Map<Column, Map<Cell, List<Question>>> asked = new LinkedHashMap<>();
         var judge = new Scores(runner);
         try (var log = new EvalLog(folder, judge); var answerer = new Answerer(base, settings.batch())) {
@@ -76,8 +91,7 @@ public final class Evaluation {
             List<CellScore> scores = new ArrayList<>();
             for (Column column : columns) {
                 switch (column) {
-                    case Column.Computed computed -> tasks.forEach(task -> keep(new CellScore(column.name(), task.name(), 0, "", task.metric().key(), task.tests().size(),
-                            computed.score().applyAsDouble(task), 1, task.isChoice() ? OptionalDouble.of(computed.score().applyAsDouble(task)) : OptionalDouble.empty()), scores, log, listener));
+                    case Column.Computed computed -> tasks.forEach(task -> keep(score(computed, computed.whole() ? task : task.first(settings.examples())), scores, log, listener));
                     case Column.Asked _ -> ask(asked.get(column), new Work(answerer, log, judge, progress, scores));
                 }
             }
@@ -146,6 +160,11 @@ public final class Evaluation {
         scores.add(score);
         log.add(score);
         listener.scored(score);
+    }
+
+    private static CellScore score(Column.Computed column, EvalTask task) {
+        double score = column.score().applyAsDouble(task);
+        return new CellScore(column.name(), task.name(), 0, "", task.metric().key(), task.tests().size(), score, 1, task.isChoice() ? OptionalDouble.of(score) : OptionalDouble.empty());
     }
 
     private static CellScore score(Cell cell, List<Question> questions, Work work) {

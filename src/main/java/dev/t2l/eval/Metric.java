@@ -37,12 +37,12 @@ public enum Metric {
             return example.outputs().stream().mapToDouble(output -> RougeL.f1(answer, output)).max().orElse(0);
         }
     },
-    /** The first character of the answer, white space apart, is the one of the output. */
+    /** The first letter or digit of the answer is the one of the output, in any case; before it white space, quotes, brackets and full stops may stand. */
     FIRST_CHARACTER {
         @Override
         public double score(String answer, EvalExample example) {
-            String said = answer.strip();
-            return !said.isEmpty() && example.outputs().stream().anyMatch(output -> output.codePointAt(0) == said.codePointAt(0)) ? 1 : 0;
+            String said = BEFORE_CHOICE.matcher(answer).replaceFirst("").toLowerCase(Locale.ROOT);
+            return !said.isEmpty() && example.outputs().stream().anyMatch(output -> output.toLowerCase(Locale.ROOT).codePointAt(0) == said.codePointAt(0)) ? 1 : 0;
         }
     },
     /** The first word of the answer that says true or false (or yes, no), in any case, says what the output says. */
@@ -63,6 +63,7 @@ public enum Metric {
 
     private static final Pattern NUMBER = Pattern.compile("(?<!\\d)-?(?:\\d{1,3}(?:,\\d{3})+(?!\\d)|\\d+)(?:\\.\\d+)?|-?\\.\\d+");
     private static final Pattern TRUTH = Pattern.compile("\\b(?:(true|yes)|false|no)\\b", Pattern.CASE_INSENSITIVE);
+    private static final Pattern BEFORE_CHOICE = Pattern.compile("^[\\s:`'\"(.)]+", Pattern.UNICODE_CHARACTER_CLASS);
     private static final Pattern SPACE = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
 
     /** The score of an answer. */
@@ -76,6 +77,11 @@ public enum Metric {
             }
         }
         throw new IllegalArgumentException("there is no metric '" + name + "'; wanted one of " + List.of(values()).stream().map(Metric::key).toList());
+    }
+
+    /** Whether an answer is a word or less, chosen among a few. */
+    boolean beginsWithChoice() {
+        return this == FIRST_CHARACTER || this == TRUE_OR_FALSE;
     }
 
     /** Its name in files. */

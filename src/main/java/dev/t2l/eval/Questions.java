@@ -5,6 +5,8 @@ import dev.t2l.data.ChatPrompts;
 import dev.t2l.eval.Question.AdapterOf;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
 
 /** Turns cells into questions: prompts into tokens, cut on the left where they are too long. */
@@ -14,10 +16,12 @@ final class Questions {
     private final EvalSettings settings;
     private final int context;
     private final String model;
+    private final Map<String, int[]> inputs = new ConcurrentHashMap<>();  // of examples, which many columns ask as they are
+    private final Map<String, int[]> answers = new ConcurrentHashMap<>(); // options
 
     /** @param model what answers depend on beside prompt, adapter and limit: the base's weights, and who computes */
-    Questions(LanguageModel base, String model, EvalSettings settings) {
-        this.prompts = new ChatPrompts(base.tokenizer(), base.chatTemplate());
+    Questions(LanguageModel base, String model, EvalSettings settings, ChatPrompts prompts) {
+        this.prompts = prompts;
         this.limits = new TokenLimits(prompts, settings.maxNew());
         this.settings = settings;
         this.context = base.config().contextLength();
@@ -32,18 +36,26 @@ final class Questions {
         return IntStream.range(0, count).parallel().mapToObj(i -> of(cell, i, limit)).toList();
     }
 
-    private int[] begun(int[] prompt, String prefill) {
-        return IntStream.concat(Arrays.stream(prompt), Arrays.stream(prefill.isEmpty() ? new int[0] : prompts.encodeAnswer(prefill))).toArray();
+    /** Token ids of the prompt and what the answer begins with. */
+    private int[] begun(Asking asking, EvalTask task, EvalExample example) {
+        String prompt = asking.prompt().apply(example);
+        int[] ids = prompt.equals(example.input()) ? inputs.computeIfAbsent(example.input(), prompts::encode) : prompts.encode(prompt);
+        String prefill = !asking.prefill().isEmpty() ? asking.prefill() : example.test().map(ProgramTest::prefill).filter(begin -> !begin.isEmpty()).orElse(task.prefill());
+        return prefill.isEmpty() ? ids : IntStream.concat(Arrays.stream(ids), Arrays.stream(prompts.encodeAnswer(prefill))).toArray();
+    }
+
+    private int[] answer(String option) {
+        return answers.computeIfAbsent(option, prompts::encodeAnswer);
     }
 
     private Question of(Cell cell, int number, int limit) {
         Asking asking = cell.asking();
         EvalExample example = cell.task().tests().get(number);
-        int[] whole = begun(prompts.encode(asking.prompt().apply(example)), cell.task().prefill());
+        int[] whole = begun(asking, cell.task(), example);
         if (whole.length == 0) {
             throw new IllegalArgumentException("example " + number + " of the task '" + cell.task().name() + "' is an empty prompt");
         }
-        List<int[]> options = cell.task().isChoice() ? example.options().stream().map(prompts::encodeAnswer).toList() : List.of();
+        List<int[]> options = cell.task().isChoice() ? example.options().stream().map(this::answer).toList() : List.of();
         int room = context - Math.max(limit, options.stream().mapToInt(option -> option.length).max().orElse(0));
         int most = settings.maxPrompt() == 0 ? room : Math.min(settings.maxPrompt(), room);
         int[] ids = Arrays.copyOfRange(whole, Math.max(0, whole.length - most), whole.length);

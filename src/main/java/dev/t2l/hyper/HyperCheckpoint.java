@@ -164,6 +164,19 @@ public final class HyperCheckpoint implements AutoCloseable {
         return new Hypernetwork(config, weights, backend);
     }
 
+    /** The evaluation descriptions among its training arguments ({@code eval_ds_info}), by task; those that are text. */
+    public Map<String, List<String>> evalDescriptions() {
+        Map<String, List<String>> found = new LinkedHashMap<>();
+        if (args.values().get("eval_ds_info") instanceof Map<?, ?> tasks) {
+            tasks.forEach((task, of) -> {
+                if (of instanceof Map<?, ?> info && info.get("descriptions") instanceof List<?> texts) {
+                    found.put(String.valueOf(task), texts.stream().filter(String.class::isInstance).map(String.class::cast).toList());
+                }
+            });
+        }
+        return found;
+    }
+
     /**
      * Writes {@code hypermod.safetensors}, {@code args.yaml} and {@code adapter_config.json}, each as a whole; loading the folder
      * gives the same network, bit for bit.

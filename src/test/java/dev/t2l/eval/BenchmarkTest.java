@@ -28,23 +28,29 @@ class BenchmarkTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            arc_challenge | {"question": "q", "choices": {"text": ["x", "y", "z"], "label": ["1", "2", "3"]}, "answerKey": "3"}       | C
-            arc_easy      | {"question": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}                 | B
-            openbookqa    | {"question_stem": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "A"}            | A
-            hellaswag     | {"ctx": "q", "endings": ["w", "x", "y", "z"], "label": "3"}                                               | D
-            piqa          | {"goal": "q", "sol1": "x", "sol2": "y", "label": 1}                                                       | B
-            winogrande    | {"sentence": "q", "option1": "x", "option2": "y", "answer": "1"}                                          | A
-            mmlu          | {"question": "q", "choices": ["x", "y", "z", "w"], "answer": 2}                                           | C
+            arc_challenge | {"question": "q", "choices": {"text": ["x", "y", "z"], "label": ["1", "2", "3"]}, "answerKey": "3"}       | 3 | q;;1: x;2: y;3: z;4: N/A;;You must
+            arc_easy      | {"question": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}                 | B | choice.;;q;;A: x;B: y;C: N/A;D: N/A;;
+            openbookqa    | {"question_stem": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "A"}            | A | q;;A: x;B: y;;You must
+            hellaswag     | {"ctx": "q", "endings": ["w", "x", "y", "z"], "label": "3"}                                               | 3 | Passage: q;;0: w;1: x;2: y;3: z;;You
+            piqa          | {"goal": "q", "sol1": "x", "sol2": "y", "label": 1}                                                       | 1 | q""\";;0: x;1: y;;
+            winogrande    | {"sentence": "q", "option1": "x", "option2": "y", "answer": "1"}                                          | 1 | q;;Which option is correct?;;Option 1: x;;
+            mmlu          | {"question": "q", "choices": ["x", "y", "z", "w"], "answer": 2}                                           | C | q;;A: x;B: y;C: z;D: w
             """)
-    void choices(String name, String line, String right) {
+    void choices(String name, String line, String right, String asked) {
         EvalTask task = read(name, line);
         EvalExample example = task.tests().getFirst();
         assertEquals(right, example.output());
-        assertTrue(example.input().startsWith("q\n\nA: "), example.input());
+        assertTrue(example.input().contains(asked.replace(';', '\n')), example.input());
         assertTrue(task.isChoice());
         assertEquals(1, task.metric().score(" " + right + ", because", example));
-        assertEquals(0, task.metric().score("(" + right + ")", example));
+        assertEquals(1, task.metric().score("`(" + right.toLowerCase(java.util.Locale.ROOT) + ")", example));
+        assertEquals(0, task.metric().score("the " + right, example));
         assertEquals(0, task.metric().score("", example));
+        assertEquals(!name.equals("mmlu"), task.shots().isPresent());
+        task.shots().ifPresent(shots -> {
+            assertEquals("Answer:", shots.prefill());
+            assertTrue(shots.before("in").startsWith("\nHere are some examples of the tasks you will be asked to solve.\n\n## Example 1\n") && shots.before("in").endsWith("\n\n\nin"));
+        });
     }
 
     @Test
@@ -63,19 +69,35 @@ class BenchmarkTest {
         assertEquals(0, boolq.metric().score("untrue", boolq.tests().getFirst()));
         EvalTask gsm = read("gsm8k", "{\"question\": \"q\", \"answer\": \"<<2*3=6>>6\\n#### 1,006\"}");
         assertEquals("Let's think step by step. ", gsm.prefill());
+        assertEquals("Please answer the following question: q\n\n", gsm.tests().getFirst().input());
+        assertEquals("", gsm.shots().orElseThrow().prefill());
         assertEquals(1, gsm.metric().score("so 1006.", gsm.tests().getFirst()));
     }
 
     @Test
     void programs() {
         EvalTask mbpp = read("mbpp", "{\"text\": \"Square.\", \"code\": \"c\", \"test_list\": [\"assert sq(2) == 4\", \"assert sq(3) == 9\"]}");
-        String program = mbpp.tests().getFirst().test().orElseThrow().program("```python\ndef sq(x):\n    return x * x\n```");
-        assertTrue(program.startsWith("\ndef sq(x):"), program);
-        assertTrue(program.contains("    assert sq(3) == 9\n"), program);
-        EvalTask prepared = read("mbpp", "{\"prompt\": \"Root.\", \"code\": \"c\", \"test_imports\": [\"import math\"], \"test_list\": [\"assert math.isclose(root(4), 2)\"]}");
-        assertTrue(prepared.tests().getFirst().test().orElseThrow().program("def root(x): return 2").contains("\nimport math\ndef check(_):\n"));
+        EvalExample example = mbpp.tests().getFirst();
+        assertEquals("Square. Your code should satisfy the following assertion:\n```python\nassert sq(2) == 4\n```", example.input());
+        assertEquals("```python", example.test().orElseThrow().prefill());
+        String program = example.test().orElseThrow().program("\ndef sq(x):\n    return x * x\n```\nIt squares:\n```python\nsq(3)\n```");
+        assertTrue(program.startsWith("\ndef sq(x):\n    return x * x\n\n"), program);
+        assertTrue(program.contains("    assert sq(3) == 9\n") && !program.contains("It squares"), program);
+        EvalTask prepared = read("mbpp", "{\"prompt\": \"Root\", \"code\": \"c\", \"test_imports\": [\"import math\"], \"test_list\": [\"assert math.isclose(root(4), 2)\"]}");
+        assertTrue(prepared.tests().getFirst().input().startsWith("Root. Your"));
+        assertTrue(prepared.tests().getFirst().test().orElseThrow().program("\ndef root(x): return 2").contains("\nimport math\ndef check(_):\n"));
         EvalTask human = read("humaneval", "{\"prompt\": \"def f():\\n\", \"entry_point\": \"f\", \"test\": \"def check(f): pass\", \"canonical_solution\": \" pass\"}");
-        assertEquals("def f():\n    return 1\ndef check(f): pass\ncheck(f)\n", human.tests().getFirst().test().orElseThrow().program("    return 1"));
+        assertEquals("```python\ndef f():", human.tests().getFirst().test().orElseThrow().prefill());
+        assertEquals("def f():\n\n    return 1\n\ndef check(f): pass\ncheck(f)\n", human.tests().getFirst().test().orElseThrow().program("\n    return 1\n```"));
+        assertEquals("in", human.shots().orElseThrow().before("in"), "asked without examples");
+    }
+
+    @Test
+    void filesAreFoundByName() throws IOException {
+        assertTrue(Benchmark.PIQA.in(folder).isEmpty());
+        Path file = Files.writeString(folder.resolve("piqa_validation.jsonl.gz"), "");
+        assertEquals(file, Benchmark.PIQA.in(folder).orElseThrow());
+        assertTrue(Benchmark.ARC_EASY.in(folder).isEmpty());
     }
 
     @Test

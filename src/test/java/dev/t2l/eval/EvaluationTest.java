@@ -152,6 +152,32 @@ class EvaluationTest {
         });
     }
 
+    @Test
+    void whatADamagedLineHeldIsAskedAgain() throws IOException {
+        with("java", (lm, columns) -> {
+            List<Column> base = columns.stream().filter(column -> column.name().equals("base")).toList();
+            run(lm, base, batches(8), "damaged", new EvalListener() { });
+            Map<String, String> before = answers(folder.resolve("damaged"));
+            Path file = folder.resolve("damaged").resolve(EvalLog.ANSWERS);
+            List<Long> asked = new ArrayList<>();
+            try {
+                List<String> lines = new ArrayList<>(Files.readAllLines(file));
+                lines.set(1, lines.get(1).substring(3));
+                Files.write(file, lines);
+            } catch (IOException e) {
+                throw new java.io.UncheckedIOException(e);
+            }
+            run(lm, base, batches(8), "damaged", new EvalListener() {
+                @Override
+                public void answered(String column, long done, long total) {
+                    asked.add(total);
+                }
+            });
+            assertEquals(List.of(1L), asked.stream().distinct().toList());
+            assertEquals(before, answers(folder.resolve("damaged")));
+        });
+    }
+
     private List<String> results(String run) {
         return JsonLines.read(folder.resolve(run).resolve(EvalLog.RESULTS)).stream().map(JsonNode::toString).sorted().toList();
     }
@@ -254,7 +280,9 @@ class EvaluationTest {
             EvalTable table = run(lm, columns, batches(8), "run", new EvalListener() { });
             assertEquals(List.of("echo", "sums"), table.tasks());
             assertEquals(4.0 / 6, table.score("constant", "echo"), 1e-12);
-            assertEquals(2.0 / 6, table.score("constant-train", "echo"), 1e-12);
+            assertEquals(2.0 / 4, table.score("constant-train", "echo"), 1e-12, "of the four that are asked");
+            assertEquals(List.of("constant"), table.wholeColumns());
+            assertTrue(TableText.markdown(table, STYLE).contains("constant: over all test examples of a task (majority_test of tasks.json); the other columns: over its first 4 at most"));
             for (JsonNode line : JsonLines.read(folder.resolve("run").resolve(EvalLog.RESULTS))) {
                 CellScore cell = table.cells(line.path("column").textValue(), line.path("task").textValue()).get(Math.max(0, line.path("description").intValue() - 1));
                 assertEquals(line.path("score").doubleValue(), cell.score());

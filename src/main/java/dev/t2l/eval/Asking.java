@@ -27,7 +27,7 @@ public record Asking(String description, AdapterSource source, Function<EvalExam
     }
 
     /** One adapter for all examples. */
-    static Asking adapted(String description, AdapterSource source, String adapter, Function<EvalExample, String> prompt) {
+    public static Asking adapted(String description, AdapterSource source, String adapter, Function<EvalExample, String> prompt) {
         return new Asking(description, source, _ -> adapter, prompt);
     }
 }

@@ -176,7 +176,7 @@ public final class Laboratory implements AutoCloseable {
     public Column byText(String name, AdapterSource source, UnaryOperator<String> text) {
         return new Column.Asked(name, name, task -> {
             String asked = text.apply(task.name());
-            return List.of(new Asking("", source, _ -> asked, EvalExample::input));
+            return List.of(Asking.adapted("", source, asked, EvalExample::input));
         });
     }
 

@@ -16,6 +16,8 @@ public final class HyperPass implements AutoCloseable {
     private final HyperActivations acts;
     private final TensorTable layout; // of an adapter
     private Recording recording; // or null
+    private Tensor given; // what the last run read
+    private Recording repeated; // of these; or null
 
     HyperPass(HyperForward forward, int descriptions) {
         this.forward = forward;
@@ -49,12 +51,18 @@ public final class HyperPass implements AutoCloseable {
         forward.body(acts, embeddings(), HyperDropout.NONE);
     }
 
-    /** As {@link #run}, of other embeddings f32 [n, E], by a recording of its own. */
+    /** As {@link #run}, of other embeddings f32 [n, E], by a recording: of the very tensor, if it is the last run's. */
     void run(Tensor other) {
-        backend.copy(embeddings(), other);
-        if (recording == null) {
-            recording = backend.record(this::run);
+        if (given == other && other.address() != 0) { // which throws if they were closed
+            repeated = repeated == null ? backend.record(() -> forward.body(acts, other, HyperDropout.NONE)) : repeated;
+            repeated.run();
+            return;
         }
+        close(repeated);
+        repeated = null;
+        given = other;
+        backend.copy(embeddings(), other);
+        recording = recording == null ? backend.record(this::run) : recording;
         recording.run();
     }
 
@@ -98,9 +106,14 @@ public final class HyperPass implements AutoCloseable {
 
     @Override
     public void close() {
+        close(recording);
+        close(repeated);
+        acts.close();
+    }
+
+    private static void close(Recording recording) {
         if (recording != null) {
             recording.close();
         }
-        acts.close();
     }
 }

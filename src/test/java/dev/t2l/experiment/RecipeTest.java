@@ -28,7 +28,7 @@ class RecipeTest {
     }
 
     private static Recipe recipe(Kind kind, double budget, String... changes) {
-        return new Recipe(kind, new LabSettings(folder, TinyLab.recipes(folder), List.of(changes), budget, List.of(), 1, 1, 0, Optional.empty(), ""));
+        return new Recipe(kind, new LabSettings(folder, TinyLab.recipes(folder), List.of(changes), budget, List.of(), 1, 1, 0, Optional.empty(), Optional.empty(), ""));
     }
 
     private static TrainingConfig half(Kind kind, double budget, String... changes) {
@@ -62,7 +62,7 @@ class RecipeTest {
     void aRecipeOfAnotherKindIsRefused() {
         Map<Kind, String> recipes = new EnumMap<>(TinyLab.recipes(folder));
         recipes.put(Kind.SFT, folder.resolve("lora.yaml").toString());
-        var settings = new LabSettings(folder, recipes, List.of(), 1, List.of(), 1, 1, 0, Optional.empty(), "");
+        var settings = new LabSettings(folder, recipes, List.of(), 1, List.of(), 1, 1, 0, Optional.empty(), Optional.empty(), "");
         assertTrue(assertThrows(IllegalArgumentException.class, () -> new Recipe(Kind.SFT, settings)).getMessage().contains("wanted one for sft"));
     }
 

@@ -186,7 +186,8 @@ final class Demo implements Callable<Integer> {
             results.add(live.task(tasks.tasks().get(i), tasks.tasks().get((i + 1) % n)));
             text.task(i + 1, results.getLast(), live.effort());
         }
-        text.twoWays(tasks.twoWays(), live.twoWays(tasks.twoWays()));
+        text.twoWaysBegin();
+        tasks.twoWays().forEach(two -> text.twoWays(two, live.twoWays(two)));
         text.table(results);
     }
 

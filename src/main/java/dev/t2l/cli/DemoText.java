@@ -58,7 +58,7 @@ final class DemoText {
         page.text(MARGIN, 7, "own:   " + quoted(result.task().description()));
         page.text(MARGIN, 7, "other: " + quoted(result.other().description()));
         int[] widths = columns(0.28, 0.14, 0.20, 0.19, 0.19);
-        page.out().println(page.dim(rowText(widths, List.of("prompt", "wanted", "base model", "own adapter", "other's adapter"))));
+        page.out().println(page.dim(rowText(widths, List.of("prompt", "wanted", "base model", "own adapter", "other's"))));
         result.rows().stream().limit(effort.shown()).forEach(row -> page.row(MARGIN, widths, List.of(row.example().input(), row.example().outputs().getFirst(),
                 marked(row.example(), row.base()), marked(row.example(), row.own()), marked(row.example(), row.other()))));
     }
@@ -80,8 +80,13 @@ final class DemoText {
         return (example.accepts(answer) ? RIGHT : WRONG) + answer;
     }
 
-    void twoWays(DemoTasks.TwoWays two, List<LiveTier.TwoAnswers> answers) {
+    void twoWaysBegin() {
         page.heading("(c) One prompt, two descriptions that ask for different things");
+    }
+
+    void twoWays(DemoTasks.TwoWays two, List<LiveTier.TwoAnswers> answers) {
+        page.line();
+        page.text(2, 0, page.bold(two.title()));
         page.text(MARGIN, 7, "one:   " + quoted(two.ways().getFirst().description()));
         page.text(MARGIN, 7, "other: " + quoted(two.ways().getLast().description()));
         int[] widths = columns(0.22, 0.38, 0.38);

@@ -5,10 +5,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** A recorded table in a terminal: columns are numbered, and named above it. */
 final class RecordedText {
     private static final int MARGIN = 4;
+    private static final int NAME = 24;
     private static final int NUMBER = 5;
     private static final int MEAN = 4;
 
@@ -26,16 +28,16 @@ final class RecordedText {
     private void print(RecordedTier tier) {
         RecordedTier.About about = tier.about();
         page.text(MARGIN, 0, "Not computed now: recorded at commit " + about.commit() + " on " + about.device() + ", log models/recorded/" + about.log() + ".");
-        List<List<String>> rows = tier.scores();
+        List<List<String>> rows = tier.scores().stream().skip(1).filter(row -> row.stream().skip(1).allMatch(RecordedText::isScore)).map(RecordedText::scores).toList();
         List<String> columns = tier.columns();
-        int name = Math.min(rows.stream().map(List::getFirst).mapToInt(String::length).max().orElse(0), page.width() - MARGIN - columns.size() * (NUMBER + 2) - 2);
-        int[] widths = IntStream.range(0, columns.size() + 1).map(i -> i == 0 ? name : -NUMBER).toArray();
         page.line();
         for (int i = 0; i < columns.size(); i++) {
             page.text(MARGIN, MEAN, String.format("%2d  %s", i + 1, columns.get(i)));
         }
-        page.out().println(page.dim(" ".repeat(MARGIN + name + 2) + String.join("", IntStream.rangeClosed(1, columns.size()).mapToObj(i -> String.format("%" + NUMBER + "d  ", i)).toList())));
-        rows.stream().skip(1).filter(row -> row.stream().skip(1).allMatch(RecordedText::isScore)).forEach(row -> page.row(MARGIN, widths, scores(row)));
+        int most = Math.max(1, (page.width() - MARGIN - NAME - 2) / (NUMBER + 2));
+        for (int from = 0; from < columns.size(); from += most) {
+            columns(rows, from, Math.min(columns.size(), from + most));
+        }
         page.text(MARGIN, 0, about.verdict());
         if (!tier.differences().isEmpty()) {
             differences(tier.differences());
@@ -44,14 +46,23 @@ final class RecordedText {
         about.commands().forEach(command -> page.text(MARGIN + 2, 4, command));
     }
 
-    /** A number, with its deviation perhaps: the rows of intervals and of single descriptions are not. */
+    /** All rows, of as many columns as there is room for. */
+    private void columns(List<List<String>> rows, int from, int to) {
+        int name = Math.min(rows.stream().map(List::getFirst).mapToInt(String::length).max().orElse(0), page.width() - MARGIN - (to - from) * (NUMBER + 2) - 2);
+        int[] widths = IntStream.rangeClosed(0, to - from).map(i -> i == 0 ? name : -NUMBER).toArray();
+        page.line();
+        page.out().println(page.dim(" ".repeat(MARGIN + name + 2) + String.join("", IntStream.rangeClosed(from + 1, to).mapToObj(i -> String.format("%" + NUMBER + "d  ", i)).toList())));
+        rows.forEach(row -> page.row(MARGIN, widths, Stream.concat(Stream.of(row.getFirst()), row.subList(from + 1, to + 1).stream()).toList()));
+    }
+
+    /** A number, with its deviation and marks perhaps: the rows of intervals and of single descriptions are not. */
     private static boolean isScore(String cell) {
-        return cell.matches("[\\d.]+( ± [\\d.]+)?");
+        return cell.matches("[\\d.]+( ± [\\d.]+)?( [*†]+)*");
     }
 
     private static List<String> scores(List<String> row) {
         List<String> cells = new ArrayList<>(row);
-        cells.replaceAll(cell -> cell.replaceFirst(" ± .*", ""));
+        cells.replaceAll(cell -> cell.replaceFirst(" [±*†].*", ""));
         return cells;
     }
 

@@ -109,7 +109,7 @@ public final class DemoServer implements AutoCloseable {
         List<Example> examples = tasks.tasks().stream()
                 .map(task -> new Example(task.title(), task.description(), task.examples().stream().limit(4).map(DemoTasks.Example::input).toList())).toList();
         return new About(models.base().path().getFileName().toString(), models.backend().description(), models.t2l().config().origin().trainTasks().size(), examples,
-                tasks.twoWays().ways().stream().map(DemoTasks.Way::description).toList(), models.neighbours().map(near -> near.map().points()).orElse(List.of()), recorded.orElse(null));
+                tasks.twoWays().stream().flatMap(two -> two.ways().stream()).map(DemoTasks.Way::description).toList(), models.neighbours().map(near -> near.map().points()).orElse(List.of()), recorded.orElse(null));
     }
 
     private Made made(Playground.Wish wish) {

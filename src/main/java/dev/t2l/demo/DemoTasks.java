@@ -9,13 +9,13 @@ import java.io.UncheckedIOException;
 import java.util.List;
 
 /**
- * Tasks that no hypernetwork of this project was trained on, and what is asked of them.
+ * Tasks that the shipped hypernetwork was not trained on, and what is asked of them.
  *
  * @param licence where they come from
  * @param tasks   of the small table
- * @param twoWays prompts that can be asked two things
+ * @param twoWays sets of prompts that can be asked two things
  */
-public record DemoTasks(String licence, List<Task> tasks, TwoWays twoWays) {
+public record DemoTasks(String licence, List<Task> tasks, List<TwoWays> twoWays) {
     /**
      * A task.
      *

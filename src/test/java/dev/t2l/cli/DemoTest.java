@@ -12,6 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeEach;
@@ -78,7 +80,7 @@ class DemoTest {
     @Test
     void aRecordedTableIsNumberedAndLabelled() {
         var tier = new RecordedTier(new RecordedTier.About("The constant answer is ahead.", "abc1234", List.of("./t2l eval --data D"), "a GPU", "eval.log"),
-                List.of(List.of("task", "constant answer", "t2l"), List.of("one", "23.4", "17.4 ± 2.0"), List.of("mean of 1", "23.4", "17.4"), List.of("95 % interval", "1 to 2", "3 to 4")),
+                List.of(List.of("task", "constant answer", "t2l"), List.of("one", "23.4", "17.4 ± 2.0 *"), List.of("mean of 1", "23.4", "17.4"), List.of("95 % interval", "1 to 2", "3 to 4")),
                 List.of(List.of("t2l less", "points"), List.of("constant", "-6.0")));
         new RecordedText(new Page(new PrintWriter(out, true), 80, false)).print(Optional.of(tier));
         String text = out.toString();
@@ -86,5 +88,17 @@ class DemoTest {
             assertTrue(text.contains(part), part + " in " + text);
         }
         assertFalse(text.contains("±") || text.contains("1 to 2"), text);
+    }
+
+    @Test
+    void aWideRecordedTableIsBroken() {
+        List<String> numbers = IntStream.rangeClosed(1, 12).mapToObj(Integer::toString).toList();
+        var tier = new RecordedTier(new RecordedTier.About("So it is.", "abc1234", List.of("./t2l eval"), "a GPU", "eval.log"), List.of(
+                Stream.concat(Stream.of("task"), numbers.stream().map(n -> "column " + n)).toList(), Stream.concat(Stream.of("one_task"), numbers.stream().map(n -> n + ".5 *")).toList()), List.of());
+        new RecordedText(new Page(new PrintWriter(out, true), 80, false)).print(Optional.of(tier));
+        List<String> rows = out.toString().lines().filter(line -> line.contains("one_task")).toList();
+        assertEquals(2, rows.size());
+        assertTrue(rows.getFirst().endsWith("7.5") && rows.getLast().endsWith("12.5"), out.toString());
+        assertTrue(out.toString().lines().allMatch(line -> line.length() <= 80), out.toString());
     }
 }

@@ -180,9 +180,12 @@ class LiveTierTest {
         DemoTasks tasks = DemoTasks.load();
         assertEquals(4, tasks.tasks().size());
         tasks.tasks().forEach(task -> assertTrue(task.examples().size() >= LiveTier.Effort.on("cpu").prompts() && task.descriptions().size() >= 1, task.name()));
-        List<DemoTasks.Way> ways = tasks.twoWays().ways();
-        assertEquals(2, ways.size());
-        assertEquals(ways.getFirst().examples().stream().map(DemoTasks.Example::input).toList(), ways.getLast().examples().stream().map(DemoTasks.Example::input).toList());
-        assertNotEquals(ways.getFirst().description(), ways.getLast().description());
+        assertEquals(2, tasks.twoWays().size());
+        for (DemoTasks.TwoWays two : tasks.twoWays()) {
+            List<DemoTasks.Way> ways = two.ways();
+            assertEquals(2, ways.size());
+            assertEquals(ways.getFirst().examples().stream().map(DemoTasks.Example::input).toList(), ways.getLast().examples().stream().map(DemoTasks.Example::input).toList());
+            assertNotEquals(ways.getFirst().description(), ways.getLast().description());
+        }
     }
 }

@@ -14,7 +14,7 @@ import java.util.Locale;
 record Page(PrintWriter out, int width, boolean rich) {
     private static final int NARROWEST = 72;
     private static final int WIDEST = 100;
-    private static final int TALLEST = 8; // lines of a row
+    private static final int TALLEST = 4; // lines of a row
     private static final String GAP = "  ";
 
     /** A page as wide as the terminal, within what reads well. */

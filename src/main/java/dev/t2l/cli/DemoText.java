@@ -24,7 +24,7 @@ final class DemoText {
         HyperConfig config = models.t2l().config();
         page.out().println(page.bold("T2L for Java: one sentence in, a LoRA adapter out, and the adapted model answers."));
         page.text(0, 0, "Everything from (a) to (e) is computed now, on this machine: " + models.backend().description() + ".");
-        page.format(0, "The language model is %s, frozen. The hypernetwork was trained on %d tasks; none of those below is among them.",
+        page.format(0, "The language model is %s, frozen. The hypernetwork was trained on %d tasks.",
                 models.base().path().getFileName(), config.origin().trainTasks().size());
     }
 

@@ -137,7 +137,7 @@ public final class Reconstruction implements AutoCloseable {
 
     /** What steps over {@code rows} descriptions allocate, table by table: four of the first, two adapters more a row. */
     public List<TensorTable> plan(int rows) {
-        List<TensorTable> plan = new ArrayList<>(List.of(parameters.table(), ReconstructionLoss.plan(config)));
+        List<TensorTable> plan = new ArrayList<>(List.of(parameters.table(), PlacedFactors.plan(library, backend), ReconstructionLoss.plan(config)));
         plan.addAll(network.plan(rows));
         return plan;
     }

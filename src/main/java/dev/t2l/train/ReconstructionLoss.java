@@ -26,15 +26,16 @@ import java.util.Map;
  *     {@code (T - mean) / (deviation + 1e-10)}, the adapters being z-scores, too;
  * <li>else: {@code mean |B A - s B* A*|}, s = delta_w_scaling, one layer's product at a time;
  * </ul>
- * or of squares. A task's targets lie on the backend while its rows are computed, no longer.
+ * or of squares.
  */
 final class ReconstructionLoss implements AutoCloseable {
     private static final float DEVIATION_EPSILON = 1e-10f;
 
     private final HyperConfig config;
-    private final OracleLibrary library;
     private final boolean squared;
+    private final Owned owned = new Owned();
     private final Backend backend;
+    private final PlacedFactors oracles;
     private final Weights tensors;
 
     /** @param raw the same error before z-scoring or scaling, in the adapters' own units */
@@ -43,16 +44,16 @@ final class ReconstructionLoss implements AutoCloseable {
 
     ReconstructionLoss(HyperConfig config, OracleLibrary library, boolean squared, Backend backend) {
         this.config = config;
-        this.library = library;
         this.squared = squared;
         this.backend = backend;
-        this.tensors = plan(config).carve(backend::allocate);
+        this.oracles = owned.add(() -> new PlacedFactors(library, backend));
+        this.tensors = owned.add(() -> plan(config).carve(backend::allocate));
         if (config.training().output() == Output.Z_SCORE) {
-            uploadStatistics(library.statistics());
+            owned.run(() -> uploadStatistics(library.statistics()));
         }
     }
 
-    /** What the loss allocates. */
+    /** What the loss allocates beside the oracles' factors. */
     static TensorTable plan(HyperConfig config) {
         var table = new TensorTable().add("loss", DType.F32, 2);
         Output output = config.training().output();
@@ -63,9 +64,8 @@ final class ReconstructionLoss implements AutoCloseable {
             for (String factor : List.of("A", "B")) {
                 String name = factor + "." + t.projection().peftName();
                 long[] shape = factor.equals("A") ? new long[] {layers, r, t.in()} : new long[] {layers, t.out(), r};
-                table.add("target." + name, DType.F32, shape);
                 if (output == Output.Z_SCORE) {
-                    for (String of : List.of("raw.", "mean.", "deviation.", "inverse.")) {
+                    for (String of : List.of("target.", "mean.", "deviation.", "inverse.")) {
                         table.add(of + name, DType.F32, shape);
                     }
                     widest = Math.max(widest, Tensor.elements(shape));
@@ -110,17 +110,21 @@ final class ReconstructionLoss implements AutoCloseable {
             while (to < tasks.length && tasks[to] == tasks[from]) {
                 to++;
             }
-            uploadTargets(library.factors(tasks[from]));
+            Map<String, Tensor> wanted = oracles.of(tasks[from]);
             for (Target t : config.targets()) {
                 if (config.training().output() == Output.DELTA_W) {
-                    product(t, adapters, gradients, from, to);
+                    product(t, wanted, new Rows(adapters, gradients, from, to));
                 } else {
-                    factor("A." + t.projection().peftName(), adapters, gradients, from, to);
-                    factor("B." + t.projection().peftName(), adapters, gradients, from, to);
+                    factor("A." + t.projection().peftName(), wanted, new Rows(adapters, gradients, from, to));
+                    factor("B." + t.projection().peftName(), wanted, new Rows(adapters, gradients, from, to));
                 }
             }
         }
         return value();
+    }
+
+    /** Adapters of one task: those from {@code from} to before {@code to}. */
+    private record Rows(List<GeneratedLora> adapters, List<GeneratedLora> gradients, int from, int to) {
     }
 
     private Value value() {
@@ -135,21 +139,14 @@ final class ReconstructionLoss implements AutoCloseable {
         }
     }
 
-    private void uploadTargets(Map<String, Tensor> factors) {
-        factors.forEach((name, factor) -> {
-            Tensor target = tensors.get("target." + name);
-            switch (config.training().output()) {
-                case Z_SCORE -> {
-                    Tensor raw = tensors.get("raw." + name);
-                    Tensor gap = tensors.get("x").prefix(raw.shape());
-                    backend.upload(raw, factor.data());
-                    backend.upload(gap, factor.data());
-                    Add.forward(backend, gap, tensors.get("mean." + name), -1);
-                    HyperHead.factor(backend, target, gap, elementwise(target), tensors.get("inverse." + name), null);
-                }
-                case DELTA_W, RAW, OFFSET -> backend.upload(target, factor.data());
-            }
-        });
+    /** Of an oracle's factor, on the backend: {@code (T - mean) / (deviation + 1e-10)}. */
+    private Tensor zScored(String name, Tensor raw) {
+        Tensor gap = tensors.get("x").prefix(raw.shape());
+        Tensor target = tensors.get("target." + name);
+        backend.copy(gap, raw);
+        Add.forward(backend, gap, tensors.get("mean." + name), -1);
+        HyperHead.factor(backend, target, gap, elementwise(target), tensors.get("inverse." + name), null);
+        return target;
     }
 
     /** A factor that is cut from a tensor of its own shape. */
@@ -157,47 +154,47 @@ final class ReconstructionLoss implements AutoCloseable {
         return new LoraFactor(0, factor.dim(1) * factor.dim(2), factor.dim(2), false);
     }
 
-    private void factor(String name, List<GeneratedLora> adapters, List<GeneratedLora> gradients, int from, int to) {
-        Tensor target = tensors.get("target." + name);
-        float weight = (float) (0.5 / config.targets().size() / adapters.size() / target.elements());
-        for (int i = from; i < to; i++) {
-            Tensor x = adapters.get(i).factors().get(name);
-            Distance.lossAndGradient(backend, tensors.get("loss").slice(0, 1), gradients.get(i).factors().get(name), x, target, weight, squared);
-            if (config.training().output() == Output.Z_SCORE) {
+    private void factor(String name, Map<String, Tensor> wanted, Rows rows) {
+        boolean zScore = config.training().output() == Output.Z_SCORE;
+        Tensor oracle = wanted.get(name);
+        Tensor target = zScore ? zScored(name, oracle) : oracle;
+        float weight = (float) (0.5 / config.targets().size() / rows.adapters().size() / target.elements());
+        for (int i = rows.from(); i < rows.to(); i++) {
+            Tensor x = rows.adapters().get(i).factors().get(name);
+            Distance.lossAndGradient(backend, tensors.get("loss").slice(0, 1), rows.gradients().get(i).factors().get(name), x, target, weight, squared);
+            if (zScore) {
                 Tensor raw = tensors.get("x").prefix(x.shape());
                 HyperHead.factor(backend, raw, x, elementwise(x), tensors.get("deviation." + name), tensors.get("mean." + name));
-                Distance.lossAndGradient(backend, tensors.get("loss").slice(1, 2), tensors.get("dx").prefix(x.shape()), raw, tensors.get("raw." + name), weight,
-                        squared);
+                Distance.lossAndGradient(backend, tensors.get("loss").slice(1, 2), tensors.get("dx").prefix(x.shape()), raw, oracle, weight, squared);
             }
         }
     }
 
     /** With {@code D = d loss / d (B A)}: {@code dA = B^T D}, {@code dB = D A^T}. */
-    private void product(Target t, List<GeneratedLora> adapters, List<GeneratedLora> gradients, int from, int to) {
+    private void product(Target t, Map<String, Tensor> oracle, Rows rows) {
         Tensor x = tensors.get("x").prefix(t.out(), t.in());
         Tensor dx = tensors.get("dx").prefix(t.out(), t.in());
         Tensor wanted = tensors.get("product").prefix(t.out(), t.in());
-        float weight = (float) (1.0 / config.targets().size() / adapters.size() / config.lora().layers() / x.elements());
+        float weight = (float) (1.0 / config.targets().size() / rows.adapters().size() / config.lora().layers() / x.elements());
         for (int l = 0; l < config.lora().layers(); l++) {
-            Linear.backward(backend, x, tensors.get("target.B." + t.projection().peftName()).get(l),
-                    tensors.get("target.A." + t.projection().peftName()).get(l), false);
+            Linear.backward(backend, x, oracle.get("B." + t.projection().peftName()).get(l), oracle.get("A." + t.projection().peftName()).get(l), false);
             Fill.forward(backend, wanted, 0);
             Add.forward(backend, wanted, x, (float) config.training().deltaWScaling());
-            for (int i = from; i < to; i++) {
-                Tensor a = adapters.get(i).a(t.projection()).get(l);
-                Tensor b = adapters.get(i).b(t.projection()).get(l);
-                Tensor da = gradients.get(i).a(t.projection()).get(l);
+            for (int i = rows.from(); i < rows.to(); i++) {
+                Tensor a = rows.adapters().get(i).a(t.projection()).get(l);
+                Tensor b = rows.adapters().get(i).b(t.projection()).get(l);
+                Tensor da = rows.gradients().get(i).a(t.projection()).get(l);
                 Linear.backward(backend, x, b, a, false); // B A
                 Distance.lossAndGradient(backend, tensors.get("loss").slice(0, 1), dx, x, wanted, weight, squared);
                 Fill.forward(backend, da, 0);
                 Linear.gradient(backend, da, null, b, dx);
-                Linear.forward(backend, gradients.get(i).b(t.projection()).get(l), dx, a, null);
+                Linear.forward(backend, rows.gradients().get(i).b(t.projection()).get(l), dx, a, null);
             }
         }
     }
 
     @Override
     public void close() {
-        tensors.close();
+        owned.close();
     }
 }

@@ -65,7 +65,7 @@ class ReconstructionTest {
         return Tensor.ofFloats(values, rows, cols);
     }
 
-    private static OracleLibrary library() {
+    static OracleLibrary library() {
         List<Oracle> oracles = new ArrayList<>();
         for (int k = 0; k < TASKS; k++) {
             oracles.add(oracle("task " + k, k, 10));

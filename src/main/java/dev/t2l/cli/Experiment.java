@@ -4,6 +4,8 @@ import dev.t2l.backend.Backend;
 import dev.t2l.experiment.Campaign;
 import dev.t2l.experiment.Experiments;
 import dev.t2l.experiment.LabSettings;
+import dev.t2l.experiment.LabSettings.Judging;
+import dev.t2l.experiment.LabSettings.Trainings;
 import dev.t2l.train.TrainingConfig;
 import dev.t2l.train.TrainingConfig.Kind;
 import java.nio.file.Path;
@@ -92,7 +94,7 @@ final class Experiment implements Callable<Integer> {
         LabSettings settings;
         List<dev.t2l.experiment.Experiment> wanted;
         try {
-            settings = new LabSettings(out, recipes(), changes, budget, tasks, examples, descriptions, seed, Optional.ofNullable(gte), Optional.ofNullable(network), command());
+            settings = new LabSettings(out, new Trainings(recipes(), changes, budget), new Judging(tasks, examples, descriptions), seed, Optional.ofNullable(gte), Optional.ofNullable(network), command());
             wanted = names.stream().map(Experiments::of).toList();
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);
@@ -116,7 +118,7 @@ final class Experiment implements Callable<Integer> {
     }
 
     private static String quoted(String argument) {
-        return argument.matches("[\\w./:=,+-]+") ? argument : "'" + argument + "'";
+        return argument.matches("[\\w./:=,+-]+") ? argument : "'" + argument.replace("'", "'\\''") + "'";
     }
 
     private static String text(List<Campaign.Report> reports) {

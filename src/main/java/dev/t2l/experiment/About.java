@@ -42,10 +42,10 @@ final class About {
         head.put("experiment", experiment.name());
         head.put("title", experiment.title());
         head.put("seed", settings.seed());
-        head.put("budget", settings.budget());
-        head.put("examples", settings.examples());
-        head.put("descriptions", settings.descriptions());
-        head.put("set", settings.changes());
+        head.put("budget", settings.trainings().budget());
+        head.put("examples", settings.judging().examples());
+        head.put("descriptions", settings.judging().descriptions());
+        head.put("set", settings.trainings().changes());
         entry.put("command", settings.command());
         Commit.current().ifPresent(commit -> entry.put("commit", commit));
         entry.put("device", device);

@@ -66,7 +66,7 @@ public final class Campaign implements AutoCloseable {
     /** Runs an experiment, or as much of it as is missing. */
     public Report run(Experiment experiment) {
         listener.note(experiment.name() + ": " + experiment.title());
-        if (!settings.tasks().isEmpty()) {
+        if (!settings.judging().tasks().isEmpty()) {
             unseen(); // before anything is trained in vain
         }
         try (var lab = new Laboratory(this, experiment)) {
@@ -125,7 +125,7 @@ public final class Campaign implements AutoCloseable {
         if (unseen == null) {
             Set<String> suites = data().tasks(Optional.empty(), trainingTasks()).stream().map(EvalTask::suite).collect(Collectors.toSet());
             List<String> others = data().outside(suites);
-            List<String> wanted = settings.tasks().isEmpty() ? others : settings.tasks();
+            List<String> wanted = settings.judging().tasks().isEmpty() ? others : settings.judging().tasks();
             var trained = new HashSet<>(trainingTasks());
             wanted.stream().filter(trained::contains).findFirst().ifPresent(task -> {
                 throw new IllegalArgumentException("the task '" + task + "' is trained on; HINT: the others are " + String.join(", ", others));

@@ -37,14 +37,14 @@ final class Cost implements Experiment {
     @Override
     public void run(Laboratory lab) {
         List<Column.Asked> shots = LongStream.range(lab.settings().seed(), lab.settings().seed() + QueryLengths.DRAWS).mapToObj(seed -> (Column.Asked) new Columns(seed, 1).withExamples()).toList();
-        QueryLengths own = QueryLengths.of(lab.base(), lab.unseen(), shots, lab.settings().examples(), true);
-        QueryLengths bare = QueryLengths.of(lab.base(), lab.unseen(), shots, lab.settings().examples(), false);
+        QueryLengths own = QueryLengths.of(lab.base(), lab.unseen(), shots, lab.settings().judging().examples(), true);
+        QueryLengths bare = QueryLengths.of(lab.base(), lab.unseen(), shots, lab.settings().judging().examples(), false);
         QueryLengths lengths = bare.within(MISTRAL_TEMPLATE);
         TextToLora network = lab.network(lab.subject());
         var milliseconds = lab.timed("measure", () -> new QueryTimes(lab.base(), network, shots.getFirst(), own).measure(lab.unseen()));
         lab.table(List.of(operations(lengths), ways(lengths), byLength(bare), times(milliseconds, own)),
                 "Operations are counted from shapes alone, those of products and attention, a multiplication and an addition being two: Mistral-7B, gte-large and the hypernetworks as published. "
-                        + "Lengths are means over the unseen tasks and " + lab.settings().examples() + " test examples of each, by the evaluated model's tokenizer, and " + MISTRAL_TEMPLATE
+                        + "Lengths are means over the unseen tasks and " + lab.settings().judging().examples() + " test examples of each, by the evaluated model's tokenizer, and " + MISTRAL_TEMPLATE
                         + " tokens of chat template: description " + lengths.description() + ", prompt " + lengths.prompt() + ", prompt with description and three examples " + lengths.shots()
                         + ", answer " + lengths.answer() + ". What the paper's comparison supposed is not known here.",
                 "With T2L, the first query takes encoder and hypernetwork, too. A prefix is kept where a server holds the keys and values of description and examples for the task's next query; "

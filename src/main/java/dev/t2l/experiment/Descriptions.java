@@ -51,7 +51,7 @@ final class Descriptions implements Experiment {
     public void run(Laboratory lab) {
         Path folder = lab.subject();
         AdapterSource source = lab.source(folder);
-        int most = lab.settings().descriptions() + MORE;
+        int most = lab.settings().judging().descriptions() + MORE;
         List<EvalTask> tasks = lab.unseen().stream().map(task -> widened(lab, task)).toList();
         Columns columns = lab.columns();
         List<Column> asked = List.of(columns.random(T2L, source), columns.other(T2L, source, lab.data()::descriptions), columns.vague(T2L, source),
@@ -62,19 +62,19 @@ final class Descriptions implements Experiment {
         lab.table(List.of(kinds(found, points, lab.settings().seed()), correlations(points, lab.settings().seed())),
                 "Matching: the task's own descriptions, the first for evaluation alone; \"and more\": up to " + MORE + " of those, too, that the data has for training, none of which was trained on. "
                         + "Intervals are by bootstrap over tasks, of correlations (Spearman's) with all points of a task drawn together.",
-                "Tokens are the encoder's; distance is 1 - cosine to the closest description of a training task. Scores \"less the task's mean\" are less the mean over the task's matching "
+                "Tokens are the encoder's; distance is 1 - cosine to the closest description that the recipe trains on. Scores \"less the task's mean\" are less the mean over the task's matching "
                         + "descriptions: what is left when tasks' own difficulty is gone. Each description is a line of `points.jsonl`.");
         lab.plot(charts(points));
     }
 
     private static EvalTask widened(Laboratory lab, EvalTask task) {
         List<String> more = lab.data().trainingDescriptions(List.of(task.name())).get(task.name());
-        List<String> all = Stream.concat(task.evalDescriptions().stream().limit(lab.settings().descriptions()), more.stream().limit(MORE)).distinct().toList();
+        List<String> all = Stream.concat(task.evalDescriptions().stream().limit(lab.settings().judging().descriptions()), more.stream().limit(MORE)).distinct().toList();
         return new EvalTask(task.name(), task.suite(), task.metric(), all, task.train(), task.tests(), task.prefill());
     }
 
     private static List<Point> points(Laboratory lab, EvalTable found, TextEncoder encoder) {
-        var trained = NearestDescription.of(encoder, lab.data().trainingDescriptions(lab.trainingTasks()));
+        var trained = NearestDescription.of(encoder, lab.trainingDescriptions());
         List<Point> points = new ArrayList<>();
         for (String column : found.columns()) {
             for (String task : found.tasks()) {

@@ -40,7 +40,7 @@ final class Embeddings implements Experiment {
             List<String> texts = new ArrayList<>();
             List<Integer> task = new ArrayList<>();
             List<String> tasks = List.copyOf(all.keySet());
-            tasks.forEach(name -> all.get(name).stream().limit(lab.settings().descriptions()).forEach(text -> {
+            tasks.forEach(name -> all.get(name).stream().limit(lab.settings().judging().descriptions()).forEach(text -> {
                 texts.add(text);
                 task.add(tasks.indexOf(name));
             }));

@@ -6,6 +6,7 @@ import dev.t2l.experiment.Table.Heading;
 import dev.t2l.experiment.Table.Unit;
 import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.hyper.HyperConfig.Variant;
+import dev.t2l.io.ModelSource;
 import dev.t2l.train.TrainingConfig.Kind;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,6 +45,7 @@ final class Encoders implements Experiment {
     @Override
     public void run(Laboratory lab) {
         List<Row> rows = new ArrayList<>();
+        lab.settings().gte().ifPresent(ModelSource::resolve); // before anything is trained in vain
         Optional<String> own = lab.recipe(Kind.SFT).models().encoder();
         if (own.isPresent() && lab.settings().gte().map(Encoders::shortName).equals(own.map(Encoders::shortName))) {
             throw new IllegalArgumentException("--gte " + lab.settings().gte().get() + " is called as the recipe's encoder, " + own.get() + "; HINT: name another one, or a link to it");

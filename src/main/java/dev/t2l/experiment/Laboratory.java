@@ -18,7 +18,9 @@ import dev.t2l.eval.LoraScale;
 import dev.t2l.eval.TaskAdapters;
 import dev.t2l.train.TrainingConfig;
 import dev.t2l.train.TrainingConfig.Kind;
+import dev.t2l.train.TrainingData;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -72,6 +74,13 @@ public final class Laboratory implements AutoCloseable {
      */
     public List<String> trainingTasks(int count, int draw) {
         return TaskSets.drawn(trainingTasks(), count, settings().seed() + draw);
+    }
+
+    /** What hypernetworks of all of them read in training, by task: those of {@code more_descriptions} and {@code variants}, too, as many as the recipe takes. */
+    public Map<String, List<String>> trainingDescriptions() {
+        Map<String, List<String>> all = new LinkedHashMap<>();
+        TrainingData.load(recipe(Kind.SFT), false).forEach(task -> all.put(task.name(), task.descriptions()));
+        return all;
     }
 
     /** Nine training tasks spread over their families: the same in all experiments. */
@@ -164,7 +173,7 @@ public final class Laboratory implements AutoCloseable {
 
     /** To make columns with: by the command's seed and number of descriptions. */
     public Columns columns() {
-        return new Columns(settings().seed(), settings().descriptions());
+        return new Columns(settings().seed(), settings().judging().descriptions());
     }
 
     /** A column of adapters that are asked for by the tasks' names. */
@@ -182,7 +191,7 @@ public final class Laboratory implements AutoCloseable {
 
     /** Asks the base what was not asked before. Answers are shared by all experiments of a folder. */
     public EvalTable evaluate(List<EvalTask> tasks, List<Column> columns) {
-        var asked = new EvalSettings(settings().examples(), OptionalInt.empty(), 0, 0, settings().seed());
+        var asked = new EvalSettings(settings().judging().examples(), OptionalInt.empty(), 0, 0, settings().seed());
         return timed("evaluate", () -> new Evaluation(base(), campaign.fingerprint(), tasks, columns, asked, Optional.empty())
                 .run(settings().folder().resolve("answers"), campaign.listener().evaluation()));
     }

@@ -34,9 +34,9 @@ final class Recipe {
 
     /** @throws IllegalArgumentException if the recipe is of another kind, or the changes do not fit it */
     Recipe(Kind kind, LabSettings settings) {
-        this.source = settings.recipes().getOrDefault(kind, LabSettings.RECIPES.get(kind));
-        this.budget = settings.budget();
-        List<String> own = settings.changes().stream().filter(change -> of(change, kind)).map(Recipe::bare).toList();
+        this.source = settings.trainings().recipes().getOrDefault(kind, LabSettings.RECIPES.get(kind));
+        this.budget = settings.trainings().budget();
+        List<String> own = settings.trainings().changes().stream().filter(change -> of(change, kind)).map(Recipe::bare).toList();
         changes.addAll(own);
         scaled = own.stream().noneMatch(change -> BUDGET.contains(change.substring(0, Math.max(0, change.indexOf('='))).strip()) && !change.endsWith("=null"));
         whole = TrainingConfig.load(source, changes);

@@ -1,6 +1,8 @@
 package dev.t2l.experiment;
 
+import dev.t2l.eval.EvalData;
 import dev.t2l.eval.Fingerprint;
+import dev.t2l.io.ModelSource;
 import dev.t2l.train.MetricsLog;
 import dev.t2l.train.Training;
 import dev.t2l.train.TrainingConfig;
@@ -11,13 +13,15 @@ import dev.t2l.train.TrainingModels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
- * Trainings, each in a folder named by a digest of its configuration: what has ended is found, what was stopped goes on, and experiments that want the same
+ * Trainings, each in a folder named by a digest of its configuration and of the contents of the files that it names: what has ended is found, what was stopped goes on, and experiments that want the same
  * share it.
  */
 final class Runs {
@@ -25,6 +29,7 @@ final class Runs {
     private final TrainingModels models;
     private final LabListener listener;
     private final Map<Kind, Recipe> recipes = new EnumMap<>(Kind.class);
+    private final Map<Path, String> contents = new HashMap<>();
 
     Runs(LabSettings settings, TrainingModels models, LabListener listener) {
         this.settings = settings;
@@ -59,7 +64,7 @@ final class Runs {
     OracleFolder oracles(List<String> tasks) {
         Recipe recipe = recipe(Kind.LORA);
         if (recipe.whole().adapter().of() != Share.TASK) {
-            throw new IllegalArgumentException("oracles need a recipe with adapter.of: task, " + settings.recipes().getOrDefault(Kind.LORA, "the one") + " has none");
+            throw new IllegalArgumentException("oracles need a recipe with adapter.of: task, " + settings.trainings().recipes().getOrDefault(Kind.LORA, "the one") + " has none");
         }
         Path parent = settings.folder().resolve("oracles").resolve(digest(recipe.config(recipe.tasks(), Map.of())));
         Map<String, Trained> trained = new LinkedHashMap<>();
@@ -73,8 +78,8 @@ final class Runs {
         return new OracleFolder(parent, trained);
     }
 
-    /** Of all that what is learned depends on; files count by their names. Where a run lies, and how often it is saved, does not count. */
-    private static String digest(TrainingConfig config) {
+    /** Of all that what is learned depends on: models and data by their names and contents. Where a run lies, and how often it is saved, does not count. */
+    private String digest(TrainingConfig config) {
         Map<String, Object> counting = new TreeMap<>(config.resolved());
         List.of("out", "checkpoint").forEach(counting::remove);
         if (counting.get("reconstruction") instanceof Map<?, ?> reconstruction && config.reconstruction().oracles().isPresent()) {
@@ -86,6 +91,15 @@ final class Runs {
         if (config.kind() == Kind.LORA && config.adapter().of() == Share.TASK) {
             counting.remove("tasks"); // each task has a run of its own
         }
-        return Fingerprint.of(List.of(counting.toString()));
+        return Fingerprint.of(Stream.concat(Stream.of(counting.toString()), files(config).map(file -> contents.computeIfAbsent(file, Fingerprint::of))).toList());
+    }
+
+    /** What is read for a training, but for oracles, whose folder's name is a digest. */
+    private static Stream<Path> files(TrainingConfig config) {
+        Stream<Path> models = Stream.concat(Stream.of(config.models().base()), config.models().encoder().stream()).map(ModelSource::resolve);
+        Stream<Path> data = config.resolved().get("data") instanceof String path && Files.isDirectory(Path.of(path)) ? Stream.of(EvalData.TASKS, "tasks").map(Path.of(path)::resolve)
+                : Stream.empty();
+        Stream<Path> more = Stream.concat(config.data().described().stream(), config.data().variants().stream());
+        return Stream.of(models, data, more).flatMap(files -> files);
     }
 }

@@ -7,6 +7,7 @@ import dev.t2l.experiment.Table.Unit;
 import dev.t2l.hyper.HyperConfig.Variant;
 import dev.t2l.train.TrainingConfig;
 import dev.t2l.train.TrainingConfig.Kind;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,7 +45,7 @@ final class SftAgainstReconstruction implements Experiment {
                 new Heading("high", "to", Unit.PERCENT), new Heading("wins", "wins", Unit.PLAIN), new Heading("ties", "ties", Unit.PLAIN), new Heading("losses", "losses", Unit.PLAIN)));
         difference.add(pair.difference(), pair.low(), pair.high(), pair.wins(), pair.ties(), pair.losses());
         lab.table(List.of(table, difference, byTask(scored)), scored.referencesAndIntervals(),
-                "Variant L with encoder " + tuned.config().models().encoder().map(Encoders::shortName).orElse("base model") + " in both; each with the steps and rate of its recipe. "
+                "Variant L with encoder " + tuned.config().models().encoder().map(Encoders::shortName).orElse("base model") + " and the same descriptions in both; each with the steps and rate of its recipe. "
                         + "Reconstruction needs the oracles of all training tasks before it.");
         lab.plot(List.of(new Chart.Bars("score on unseen tasks", "%", scored.table().tasks(), List.of(group(scored, "fine-tuning", SFT), group(scored, "reconstruction", RECON)))));
     }
@@ -56,6 +57,10 @@ final class SftAgainstReconstruction implements Experiment {
         overrides.put("reconstruction.oracles", oracles.path().toString());
         if (!tuned.models().encoder().equals(recon.models().encoder())) {
             overrides.put("encoder", tuned.models().encoder().orElse(null));
+        }
+        if (tuned.data().descriptions() != recon.data().descriptions() || !tuned.data().described().equals(recon.data().described())) {
+            overrides.put("descriptions", tuned.data().descriptions());
+            overrides.put("more_descriptions", tuned.data().described().map(Path::toString).orElse(null));
         }
         if (tuned.network().latent() != recon.network().latent() || tuned.network().headIn() != recon.network().headIn()) {
             overrides.put("network.latent", tuned.network().latent());

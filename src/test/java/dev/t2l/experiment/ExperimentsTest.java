@@ -13,10 +13,13 @@ import dev.t2l.eval.EvalListener;
 import dev.t2l.experiment.Campaign.Report;
 import dev.t2l.train.TrainingListener;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
@@ -165,6 +168,45 @@ class ExperimentsTest {
         Report ended = run("scaling", out, after);
         assertEquals(0, after.trainings());
         assertEquals(scores(run("scaling", folder.resolve("all"))), scores(ended));
+    }
+
+    @Test
+    void otherContentsOfDataAreAnotherTraining() throws IOException {
+        Path own = TinyLab.write(folder.resolve("changing"));
+        var watcher = new Watcher();
+        oracles(own, watcher);
+        oracles(own, watcher);
+        assertEquals(TinyLab.TRAINING, watcher.trainings(), watcher.notes::toString);
+        Files.writeString(own.resolve("data/tasks/task3.jsonl"), "{\"split\": \"train\", \"input\": \"7 one\", \"output\": \"7\"}\n", StandardOpenOption.APPEND);
+        oracles(own, watcher);
+        assertEquals(2 * TinyLab.TRAINING, watcher.trainings(), watcher.notes::toString);
+    }
+
+    private static void oracles(Path lab, Watcher watcher) {
+        try (Backend backend = Backend.open("java"); var campaign = new Campaign(TinyLab.settings(lab, lab.resolve("out")), backend, watcher)) {
+            campaign.run(Experiments.of("oracles"));
+        }
+    }
+
+    @Test
+    void aMissingEncoderIsSaidBeforeAnythingIsTrained() {
+        LabSettings all = TinyLab.settings(folder, folder.resolve("missing"));
+        var settings = new LabSettings(all.folder(), all.trainings(), all.judging(), 0, Optional.of(folder.resolve("nowhere").toString()), Optional.empty(), "");
+        var watcher = new Watcher();
+        try (Backend backend = Backend.open("java"); var campaign = new Campaign(settings, backend, watcher)) {
+            assertTrue(assertThrows(UncheckedIOException.class, () -> campaign.run(Experiments.of("encoders"))).getMessage().contains("nowhere"));
+        }
+        assertEquals(0, watcher.trainings(), watcher.notes::toString);
+    }
+
+    @Test
+    void descriptionsOfTrainingAreAllThatTheRecipeReads() throws IOException {
+        Path more = Files.writeString(folder.resolve("more.jsonl"), "{\"task\": \"task1\", \"descriptions\": [\"Another one\"]}\n");
+        LabSettings settings = TinyLab.settings(folder, folder.resolve("described"), "sft:more_descriptions=" + more, "sft:descriptions=3");
+        try (Backend backend = Backend.open("java"); var campaign = new Campaign(settings, backend, LabListener.NONE); var lab = new Laboratory(campaign, Experiments.of("descriptions"))) {
+            assertEquals(List.of("Do task1.", "Work on task1", "Another one"), lab.trainingDescriptions().get("task1"));
+            assertEquals(TinyLab.TRAINING, lab.trainingDescriptions().size());
+        }
     }
 
     @Test

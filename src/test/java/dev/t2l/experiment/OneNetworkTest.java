@@ -34,7 +34,7 @@ class OneNetworkTest {
 
     private static Report run(Experiment experiment) {
         LabSettings tiny = TinyLab.settings(folder, folder.resolve("out"));
-        var given = new LabSettings(tiny.folder(), tiny.recipes(), tiny.changes(), tiny.budget(), tiny.tasks(), tiny.examples(), tiny.descriptions(), tiny.seed(), tiny.gte(),
+        var given = new LabSettings(tiny.folder(), tiny.trainings(), tiny.judging(), tiny.seed(), tiny.gte(),
                 Optional.of(Tiny.GTE_T2L), tiny.command());
         List<String> notes = new ArrayList<>();
         try (Backend backend = Backend.open("java"); var campaign = new Campaign(given, backend, new LabListener() {

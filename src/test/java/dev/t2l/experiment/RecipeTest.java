@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.t2l.experiment.LabSettings.Judging;
+import dev.t2l.experiment.LabSettings.Trainings;
 import dev.t2l.train.TrainingConfig;
 import dev.t2l.train.TrainingConfig.Kind;
 import java.io.IOException;
@@ -28,7 +30,7 @@ class RecipeTest {
     }
 
     private static Recipe recipe(Kind kind, double budget, String... changes) {
-        return new Recipe(kind, new LabSettings(folder, TinyLab.recipes(folder), List.of(changes), budget, List.of(), 1, 1, 0, Optional.empty(), Optional.empty(), ""));
+        return new Recipe(kind, new LabSettings(folder, new Trainings(TinyLab.recipes(folder), List.of(changes), budget), new Judging(List.of(), 1, 1), 0, Optional.empty(), Optional.empty(), ""));
     }
 
     private static TrainingConfig half(Kind kind, double budget, String... changes) {
@@ -62,7 +64,7 @@ class RecipeTest {
     void aRecipeOfAnotherKindIsRefused() {
         Map<Kind, String> recipes = new EnumMap<>(TinyLab.recipes(folder));
         recipes.put(Kind.SFT, folder.resolve("lora.yaml").toString());
-        var settings = new LabSettings(folder, recipes, List.of(), 1, List.of(), 1, 1, 0, Optional.empty(), Optional.empty(), "");
+        var settings = new LabSettings(folder, new Trainings(recipes, List.of(), 1), new Judging(List.of(), 1, 1), 0, Optional.empty(), Optional.empty(), "");
         assertTrue(assertThrows(IllegalArgumentException.class, () -> new Recipe(Kind.SFT, settings)).getMessage().contains("wanted one for sft"));
     }
 

@@ -1,6 +1,8 @@
 package dev.t2l.experiment;
 
 import dev.t2l.Tiny;
+import dev.t2l.experiment.LabSettings.Judging;
+import dev.t2l.experiment.LabSettings.Trainings;
 import dev.t2l.train.TrainingConfig.Kind;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -57,6 +59,6 @@ public final class TinyLab {
     }
 
     static LabSettings settings(Path folder, Path out, String... changes) {
-        return new LabSettings(out, recipes(folder), List.of(changes), 1, List.of(), 1, 2, 0, Optional.of(folder.resolve("larger").toString()), Optional.empty(), "t2l experiment test");
+        return new LabSettings(out, new Trainings(recipes(folder), List.of(changes), 1), new Judging(List.of(), 1, 2), 0, Optional.of(folder.resolve("larger").toString()), Optional.empty(), "t2l experiment test");
     }
 }

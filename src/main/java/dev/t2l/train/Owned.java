@@ -34,16 +34,23 @@ final class Owned implements AutoCloseable {
         });
     }
 
+    /** Closes all of them, also where closing one fails; then throws the first failure. */
     @Override
     public void close() {
+        RuntimeException failed = null;
         while (!made.isEmpty()) {
             try {
                 made.pop().close();
-            } catch (RuntimeException e) {
-                throw e;
             } catch (Exception e) {
-                throw new IllegalStateException(e);
+                if (failed == null) {
+                    failed = e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
+                } else {
+                    failed.addSuppressed(e);
+                }
             }
+        }
+        if (failed != null) {
+            throw failed;
         }
     }
 }

@@ -8,6 +8,7 @@ import dev.t2l.backend.Backend;
 import dev.t2l.backend.ReplayingBackend;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.TensorTable;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,23 @@ class OwnedTest {
         assertEquals(List.of("second", "first"), closed);
         owned.close();
         assertEquals(2, closed.size());
+    }
+
+    @Test
+    void closingGoesOnBehindAFailure() {
+        List<String> closed = new ArrayList<>();
+        var owned = new Owned();
+        owned.add(() -> () -> closed.add("first"));
+        owned.add(() -> () -> {
+            throw new IOException("second");
+        });
+        owned.add(() -> () -> {
+            throw new IllegalStateException("third");
+        });
+        IllegalStateException failed = assertThrows(IllegalStateException.class, owned::close);
+        assertEquals("third", failed.getMessage());
+        assertEquals("second", failed.getSuppressed()[0].getMessage());
+        assertEquals(List.of("first"), closed);
     }
 
     @Test

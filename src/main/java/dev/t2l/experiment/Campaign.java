@@ -66,8 +66,9 @@ public final class Campaign implements AutoCloseable {
     /** Runs an experiment, or as much of it as is missing. */
     public Report run(Experiment experiment) {
         listener.note(experiment.name() + ": " + experiment.title());
+        experiment.trains().forEach(runs::recipe); // what is wrong with one is said before anything is trained in vain
         if (!settings.judging().tasks().isEmpty()) {
-            unseen(); // before anything is trained in vain
+            unseen();
         }
         try (var lab = new Laboratory(this, experiment)) {
             experiment.run(lab);

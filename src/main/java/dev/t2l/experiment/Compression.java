@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** The whole library of oracles in one hypernetwork (arXiv 2506.06105, section 4.1): how much smaller is it, and what is kept? */
 final class Compression implements Experiment {
@@ -22,6 +23,11 @@ final class Compression implements Experiment {
     @Override
     public String title() {
         return "All training tasks' oracles in one L, M or S: MiB against those of the library, error, share of the oracles' score kept";
+    }
+
+    @Override
+    public Set<Kind> trains() {
+        return Set.of(Kind.LORA, Kind.RECON);
     }
 
     @Override
@@ -42,9 +48,11 @@ final class Compression implements Experiment {
             columns.add(make.matching(variant.name(), lab.source(network.run().folder())));
         }
         Scored scored = Scored.of(lab, tasks, columns);
-        var table = new Table("", List.of(new Heading("adapters", "adapters", Unit.PLAIN), new Heading("mib", "MiB", Unit.TENTHS), new Heading("ratio", "library : it", Unit.HUNDREDTHS),
+        var table = new Table("", List.of(new Heading("adapters", "adapters", Unit.PLAIN), new Heading("mib", "MiB", Unit.TENTHS),
+                new Heading("ratio", "library : it", Unit.HUNDREDTHS),
                 new Heading("steps", "steps", Unit.COUNT), new Heading("loss", "loss", Unit.NUMBER), new Heading("error", "relative error", Unit.NUMBER),
-                new Heading("score", "score", Unit.PERCENT), new Heading("share", "% of the oracles'", Unit.PERCENT), new Heading("above_base", "% of their gain over the base", Unit.PERCENT)));
+                new Heading("score", "score", Unit.PERCENT), new Heading("share", "% of the oracles'", Unit.PERCENT),
+                new Heading("above_base", "% of their gain over the base", Unit.PERCENT)));
         double best = scored.mean(Columns.ORACLE);
         table.add(oracles.runs().size() + " oracles", library, 1.0, null, null, null, best, 1.0, 1.0);
         for (Reproduced network : networks) {

@@ -2,7 +2,9 @@ package dev.t2l.experiment;
 
 import dev.t2l.experiment.Table.Heading;
 import dev.t2l.experiment.Table.Unit;
+import dev.t2l.train.TrainingConfig.Kind;
 import java.util.List;
+import java.util.Set;
 
 /** The oracles of all training tasks, which other experiments would make when they need them. */
 final class Oracles implements Experiment {
@@ -14,6 +16,11 @@ final class Oracles implements Experiment {
     @Override
     public String title() {
         return "One LoRA for each training task, trained on it alone; what other experiments build on";
+    }
+
+    @Override
+    public Set<Kind> trains() {
+        return Set.of(Kind.LORA);
     }
 
     @Override

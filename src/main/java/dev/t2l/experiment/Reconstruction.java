@@ -10,6 +10,7 @@ import dev.t2l.train.TrainingConfig.Kind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
@@ -27,6 +28,11 @@ final class Reconstruction implements Experiment {
     @Override
     public String title() {
         return "Nine oracle LoRAs, reproduced by L, M and S from descriptions and from tasks' numbers: share of the oracles' score";
+    }
+
+    @Override
+    public Set<Kind> trains() {
+        return Set.of(Kind.LORA, Kind.RECON);
     }
 
     @Override
@@ -82,7 +88,8 @@ final class Reconstruction implements Experiment {
     }
 
     private static Table byTask(Scored scored, List<String> nine, List<Row> rows) {
-        List<Heading> headings = new ArrayList<>(List.of(new Heading("task", "task", Unit.PLAIN), new Heading("constant", "constant", Unit.PERCENT), new Heading("base", "base", Unit.PERCENT),
+        List<Heading> headings = new ArrayList<>(List.of(new Heading("task", "task", Unit.PLAIN), new Heading("constant", "constant", Unit.PERCENT),
+                new Heading("base", "base", Unit.PERCENT),
                 new Heading("oracle", "oracle", Unit.PERCENT)));
         rows.forEach(row -> headings.add(new Heading(row.column(), row.network().variant() + ", " + row.reads(), Unit.PERCENT)));
         var table = new Table("By task", headings);

@@ -21,8 +21,8 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * Trainings, each in a folder named by a digest of its configuration and of the contents of the files that it names: what has ended is found, what was stopped goes on, and experiments that want the same
- * share it.
+ * Trainings, each in a folder named by a digest of its configuration and of the contents of models and data: what has ended is found, what was stopped goes
+ * on, and experiments that want the same share it.
  */
 final class Runs {
     private final LabSettings settings;

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** The two ways to train (arXiv 2506.06105, section 5.4): through the base, or towards oracles; which one is better on unseen tasks? */
 final class SftAgainstReconstruction implements Experiment {
@@ -29,6 +30,11 @@ final class SftAgainstReconstruction implements Experiment {
     }
 
     @Override
+    public Set<Kind> trains() {
+        return Set.of(Kind.SFT, Kind.LORA, Kind.RECON);
+    }
+
+    @Override
     public void run(Laboratory lab) {
         List<String> tasks = lab.trainingTasks();
         OracleFolder oracles = lab.oracles(tasks);
@@ -36,16 +42,21 @@ final class SftAgainstReconstruction implements Experiment {
         Trained reproduced = lab.train("L, reconstructing " + tasks.size() + " oracles", Kind.RECON, tasks, alike(tuned.config(), lab.recipe(Kind.RECON), oracles));
         Columns make = lab.columns();
         Scored scored = Scored.of(lab, lab.unseen(), List.of(make.matching(RECON, lab.source(reproduced.folder())), make.matching(SFT, lab.source(tuned.folder()))));
-        var table = new Table("", List.of(new Heading("training", "training", Unit.PLAIN), new Heading("steps", "steps", Unit.COUNT), new Heading("seconds", "training s", Unit.TENTHS),
-                new Heading("oracle_seconds", "oracles s", Unit.TENTHS), new Heading("score", "score", Unit.PERCENT), new Heading("low", "from", Unit.PERCENT), new Heading("high", "to", Unit.PERCENT)));
+        var table = new Table("", List.of(new Heading("training", "training", Unit.PLAIN), new Heading("steps", "steps", Unit.COUNT),
+                new Heading("seconds", "training s", Unit.TENTHS),
+                new Heading("oracle_seconds", "oracles s", Unit.TENTHS), new Heading("score", "score", Unit.PERCENT), new Heading("low", "from", Unit.PERCENT),
+                new Heading("high", "to", Unit.PERCENT)));
         add(table, "fine-tuning", tuned, null, scored.summary(SFT));
         add(table, "reconstruction", reproduced, oracles.runs().values().stream().mapToDouble(Trained::seconds).sum(), scored.summary(RECON));
         EvalTable.Comparison pair = scored.compare(SFT, RECON);
-        var difference = new Table("Fine-tuning less reconstruction, in points", List.of(new Heading("difference", "points", Unit.PERCENT), new Heading("low", "from", Unit.PERCENT),
-                new Heading("high", "to", Unit.PERCENT), new Heading("wins", "wins", Unit.PLAIN), new Heading("ties", "ties", Unit.PLAIN), new Heading("losses", "losses", Unit.PLAIN)));
+        var difference = new Table("Fine-tuning less reconstruction, in points", List.of(new Heading("difference", "points", Unit.PERCENT),
+                new Heading("low", "from", Unit.PERCENT),
+                new Heading("high", "to", Unit.PERCENT), new Heading("wins", "wins", Unit.PLAIN), new Heading("ties", "ties", Unit.PLAIN),
+                new Heading("losses", "losses", Unit.PLAIN)));
         difference.add(pair.difference(), pair.low(), pair.high(), pair.wins(), pair.ties(), pair.losses());
         lab.table(List.of(table, difference, byTask(scored)), scored.referencesAndIntervals(),
-                "Variant L with encoder " + tuned.config().models().encoder().map(Encoders::shortName).orElse("base model") + " and the same descriptions in both; each with the steps and rate of its recipe. "
+                "Variant L with encoder " + tuned.config().models().encoder().map(Encoders::shortName).orElse("base model")
+                + " and the same descriptions in both; each with the steps and rate of its recipe. "
                         + "Reconstruction needs the oracles of all training tasks before it.");
         lab.plot(List.of(new Chart.Bars("score on unseen tasks", "%", scored.table().tasks(), List.of(group(scored, "fine-tuning", SFT), group(scored, "reconstruction", RECON)))));
     }

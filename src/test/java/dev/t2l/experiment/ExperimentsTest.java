@@ -11,6 +11,7 @@ import dev.t2l.backend.Backend;
 import dev.t2l.data.JsonLines;
 import dev.t2l.eval.EvalListener;
 import dev.t2l.experiment.Campaign.Report;
+import dev.t2l.io.FormatException;
 import dev.t2l.train.TrainingListener;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -195,6 +196,18 @@ class ExperimentsTest {
         var watcher = new Watcher();
         try (Backend backend = Backend.open("java"); var campaign = new Campaign(settings, backend, watcher)) {
             assertTrue(assertThrows(UncheckedIOException.class, () -> campaign.run(Experiments.of("encoders"))).getMessage().contains("nowhere"));
+        }
+        assertEquals(0, watcher.trainings(), watcher.notes::toString);
+    }
+
+    @Test
+    void aRecipeThatDoesNotFitIsSaidBeforeAnythingIsTrained() {
+        LabSettings settings = TinyLab.settings(folder, folder.resolve("unfit"), "recon:loss=l3");
+        var watcher = new Watcher();
+        try (Backend backend = Backend.open("java"); var campaign = new Campaign(settings, backend, watcher)) {
+            for (String name : List.of("reconstruction", "compression", "sft-recon")) {
+                assertTrue(assertThrows(FormatException.class, () -> campaign.run(Experiments.of(name))).getMessage().contains("loss"));
+            }
         }
         assertEquals(0, watcher.trainings(), watcher.notes::toString);
     }

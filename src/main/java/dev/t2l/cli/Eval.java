@@ -39,7 +39,8 @@ import picocli.CommandLine.Spec;
 
 /** {@code t2l eval}: how well tasks are done, with which help. */
 @Command(name = "eval", description = {"Scores a language model on tasks: alone, with adapters, and with adapters from descriptions, beside the controls.", "",
-    "Columns: constant (the most frequent test answer, over all test examples, whatever --examples says: majority_test), constant-train (the most frequent training answer), base (the input alone), description (before the input), "
+    "Columns: constant (the most frequent test answer, over all test examples, whatever --examples says: majority_test), "
+        + "constant-train (the most frequent training answer), base (the input alone), description (before the input), "
         + "examples (description and three examples); with --oracles: average (of the adapters of tasks of other "
         + "suites), arrow (each token chooses among them); for each --lora NAME=DIR: NAME, NAME+description; with --oracles: nearest (the adapter of the task of another suite whose "
         + "training description is closest); for each --t2l NAME=DIR: NAME-random (\"dogs;cats;bananas;\"), "
@@ -75,14 +76,18 @@ final class Eval implements Callable<Integer> {
     @Option(names = "--benchmarks", paramLabel = "DIR", description = "Folder of benchmarks' files, called by their names: arc_easy.jsonl, gsm8k.jsonl.gz ...")
     private Path benchmarkFolder;
 
-    @Option(names = "--benchmark", split = ",", paramLabel = "NAME[=FILE]", description = "Judge by a benchmark of the paper, in its original fields (.jsonl, .json, .gz), with the descriptions of "
-            + "descriptions_t2l.jsonl.gz in --data, else those that the --t2l was published with; without FILE it is looked for in --benchmarks; may be repeated: arc_challenge, arc_easy, boolq, gsm8k, hellaswag, humaneval, mbpp, openbookqa, piqa, winogrande, mmlu, truthfulqa.")
+    @Option(names = "--benchmark", split = ",", paramLabel = "NAME[=FILE]",
+            description = "Judge by a benchmark of the paper, in its original fields (.jsonl, .json, .gz), with the descriptions of "
+            + "descriptions_t2l.jsonl.gz in --data, else those that the --t2l was published with; without FILE it is looked for in --benchmarks; may be repeated: "
+            + "arc_challenge, arc_easy, boolq, gsm8k, hellaswag, humaneval, mbpp, openbookqa, piqa, winogrande, mmlu, truthfulqa.")
     private List<String> benchmarks = List.of();
 
-    @Option(names = "--examples", defaultValue = "60", paramLabel = "N", description = "The first N test examples of each task; 0 for all. The column constant is over all of them anyway. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--examples", defaultValue = "60", paramLabel = "N",
+            description = "The first N test examples of each task; 0 for all. The column constant is over all of them anyway. Default: ${DEFAULT-VALUE}.")
     private int examples;
 
-    @Option(names = "--max-new", paramLabel = "N", description = "New tokens of an answer at most. Default: 16 more than the task's longest answer; 256 where the last number counts, 128 for ROUGE-L, 512 for programs.")
+    @Option(names = "--max-new", paramLabel = "N",
+            description = "New tokens of an answer at most. Default: 16 more than the task's longest answer; 256 where the last number counts, 128 for ROUGE-L, 512 for programs.")
     private Integer maxNew;
 
     @Option(names = "--max-prompt", defaultValue = "0", paramLabel = "N", description = "Prompts are cut on the left to N tokens. Default: only to the model's context.")
@@ -94,7 +99,8 @@ final class Eval implements Callable<Integer> {
     @Option(names = "--chat-template", paramLabel = "FILE", description = "Write prompts by this Jinja template. Default: the model's own.")
     private Path chatTemplate;
 
-    @Option(names = "--batch", defaultValue = "0", paramLabel = "N", description = "Questions at once at most; changes no answer. Default: 128 on a GPU, else 8, as far as memory goes.")
+    @Option(names = "--batch", defaultValue = "0", paramLabel = "N",
+            description = "Questions at once at most; changes no answer. Default: 128 on a GPU, else 8, as far as memory goes.")
     private int batch;
 
     @Option(names = "--seed", defaultValue = "0", paramLabel = "N", description = "Of drawn examples, drawn other tasks, and bootstrap. Default: ${DEFAULT-VALUE}.")

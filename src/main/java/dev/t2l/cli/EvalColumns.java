@@ -37,14 +37,16 @@ final class EvalColumns {
             description = "An adapter for all tasks: a PEFT folder or GGUF file; may be repeated. The first is the multi-task LoRA that cells are marked against.")
     private List<String> adapters = List.of();
 
-    @Option(names = "--oracles", paramLabel = "DIR", description = "Adapters of single tasks: PEFT folders named by task, or a folder of t2l train lora --config oracle; may be repeated.")
+    @Option(names = "--oracles", paramLabel = "DIR",
+            description = "Adapters of single tasks: PEFT folders named by task, or a folder of t2l train lora --config oracle; may be repeated.")
     private List<Path> oracles = List.of();
 
     @Option(names = "--scale", paramLabel = "NAME=SCALE",
             description = "How strongly the adapters of a --t2l or --lora, or the oracles (NAME: oracle) act: own, alpha/r or alpha/sqrt(r). Default: own, as their configuration says.")
     private List<String> scales = List.of();
 
-    @Option(names = "--columns", split = ",", paramLabel = "NAME", description = "Only these columns, with commas between, in the order of the list above. Default: all but NAME+examples of a --lora or --t2l (examples in the prompt, too).")
+    @Option(names = "--columns", split = ",", paramLabel = "NAME",
+            description = "Only these columns, with commas between, in the order of the list above. Default: all but NAME+examples of a --lora or --t2l (examples in the prompt, too).")
     private List<String> chosen = List.of();
 
     @Option(names = "--descriptions", defaultValue = "3", paramLabel = "N", description = "The first N evaluation descriptions of each task. Default: ${DEFAULT-VALUE}.")

@@ -35,10 +35,12 @@ final class Experiment implements Callable<Integer> {
             description = "Folder with a folder for each experiment, and of what they share: trained, oracles, answers. Default: ${DEFAULT-VALUE}.")
     private Path out;
 
-    @Option(names = "--config", paramLabel = "FILE|RECIPE", description = "Train by another recipe than smollm2-sft, smollm2-recon or oracle, in place of the one of its kind; may be repeated.")
+    @Option(names = "--config", paramLabel = "FILE|RECIPE",
+            description = "Train by another recipe than smollm2-sft, smollm2-recon or oracle, in place of the one of its kind; may be repeated.")
     private List<String> configs = List.of();
 
-    @Option(names = "--set", paramLabel = "[KIND:]KEY=VALUE", description = "Changes a key of all trainings, or of those of a kind (sft, recon, lora), such as sft:optimiser.rate=5e-4; "
+    @Option(names = "--set", paramLabel = "[KIND:]KEY=VALUE",
+            description = "Changes a key of all trainings, or of those of a kind (sft, recon, lora), such as sft:optimiser.rate=5e-4; "
             + "may be repeated. With steps, epochs or steps_per_task, steps are no longer in proportion to tasks.")
     private List<String> changes = List.of();
 
@@ -54,7 +56,8 @@ final class Experiment implements Callable<Integer> {
     @Option(names = "--descriptions", defaultValue = "3", paramLabel = "N", description = "The first N evaluation descriptions of each task. Default: ${DEFAULT-VALUE}.")
     private int descriptions;
 
-    @Option(names = "--seed", defaultValue = "0", paramLabel = "N", description = "Of drawn sets of tasks, and bootstrap; trainings have their recipe's. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--seed", defaultValue = "0", paramLabel = "N",
+            description = "Of drawn sets of tasks, and bootstrap; trainings have their recipe's. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
     @Option(names = "--gte", paramLabel = "MODEL", description = "Compare this text encoder, too, such as gte-large-en-v1.5: a folder or hub id.")
@@ -94,7 +97,8 @@ final class Experiment implements Callable<Integer> {
         LabSettings settings;
         List<dev.t2l.experiment.Experiment> wanted;
         try {
-            settings = new LabSettings(out, new Trainings(recipes(), changes, budget), new Judging(tasks, examples, descriptions), seed, Optional.ofNullable(gte), Optional.ofNullable(network), command());
+            settings = new LabSettings(out, new Trainings(recipes(), changes, budget), new Judging(tasks, examples, descriptions), seed,
+                    Optional.ofNullable(gte), Optional.ofNullable(network), command());
             wanted = names.stream().map(Experiments::of).toList();
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), e.getMessage(), e);

@@ -60,7 +60,8 @@ final class Descriptions implements Experiment {
         List<Point> points = points(lab, found, lab.network(folder).encoder());
         lab.rows("points.jsonl", rows(points));
         lab.table(List.of(kinds(found, points, lab.settings().seed()), correlations(points, lab.settings().seed())),
-                "Matching: the task's own descriptions, the first for evaluation alone; \"and more\": up to " + MORE + " of those, too, that the data has for training, none of which was trained on. "
+                "Matching: the task's own descriptions, the first for evaluation alone; \"and more\": up to " + MORE
+                + " of those, too, that the data has for training, none of which was trained on. "
                         + "Intervals are by bootstrap over tasks, of correlations (Spearman's) with all points of a task drawn together.",
                 "Tokens are the encoder's; distance is 1 - cosine to the closest description that the recipe trains on. Scores \"less the task's mean\" are less the mean over the task's matching "
                         + "descriptions: what is left when tasks' own difficulty is gone. Each description is a line of `points.jsonl`.");
@@ -111,7 +112,8 @@ final class Descriptions implements Experiment {
     private static Table kinds(EvalTable found, List<Point> points, long seed) {
         var table = new Table("Scores by description", List.of(new Heading("kind", "description", Unit.PLAIN), new Heading("score", "score", Unit.PERCENT),
                 new Heading("low", "from", Unit.PERCENT), new Heading("high", "to", Unit.PERCENT), new Heading("difference", "matching is better by", Unit.PERCENT),
-                new Heading("difference_low", "from", Unit.PERCENT), new Heading("difference_high", "to", Unit.PERCENT), new Heading("wins", "on tasks better - same - worse", Unit.PLAIN),
+                new Heading("difference_low", "from", Unit.PERCENT), new Heading("difference_high", "to", Unit.PERCENT),
+                new Heading("wins", "on tasks better - same - worse", Unit.PLAIN),
                 new Heading("distance", "mean distance", Unit.NUMBER)));
         Map<String, EvalTable.Comparison> less = found.comparisons(T2L, seed).stream().collect(Collectors.toMap(EvalTable.Comparison::less, one -> one));
         for (EvalTable.Summary summary : found.summaries(seed)) {
@@ -124,8 +126,10 @@ final class Descriptions implements Experiment {
     }
 
     private static Table correlations(List<Point> points, long seed) {
-        var table = new Table("Rank correlations", List.of(new Heading("of", "of", Unit.PLAIN), new Heading("with", "with", Unit.PLAIN), new Heading("over", "over descriptions", Unit.PLAIN),
-                new Heading("rho", "ρ", Unit.NUMBER), new Heading("low", "from", Unit.NUMBER), new Heading("high", "to", Unit.NUMBER), new Heading("points", "points", Unit.COUNT)));
+        var table = new Table("Rank correlations", List.of(new Heading("of", "of", Unit.PLAIN), new Heading("with", "with", Unit.PLAIN),
+                new Heading("over", "over descriptions", Unit.PLAIN),
+                new Heading("rho", "ρ", Unit.NUMBER), new Heading("low", "from", Unit.NUMBER), new Heading("high", "to", Unit.NUMBER),
+                new Heading("points", "points", Unit.COUNT)));
         Predicate<Point> matching = point -> point.kind().equals(MATCHING);
         Map<String, Predicate<Point>> over = new LinkedHashMap<>();
         over.put("matching, and more", matching);

@@ -75,7 +75,8 @@ final class Embeddings implements Experiment {
                         + "ΔW = s B A of all layers and modules, compared without being made. Distances are 1 - cosine, of things less the mean of all, which all share.",
                 "Silhouettes go from -1 to 1; above 0, things are nearer to those of their own label. Of families they are of tasks, each the mean of its descriptions, "
                         + "so that descriptions of one task do not count as a family; a family of one task has 0. Intervals of the correlations (Spearman's) are by bootstrap over tasks.",
-                "The maps are t-SNE of perplexity " + (int) PERPLEXITY + ", seed " + seed + ": crosses are descriptions of unseen tasks. Of the pairs of tasks, " + DRAWN + " are drawn.");
+                "The maps are t-SNE of perplexity " + (int) PERPLEXITY + ", seed " + seed + ": crosses are descriptions of unseen tasks. Of the pairs of tasks, " + DRAWN
+                + " are drawn.");
         lab.plot(List.of(lab.timed("map", () -> map("embeddings of descriptions", subjects, spaces.get(0), seed)),
                 lab.timed("map", () -> map("activations before the heads", subjects, spaces.get(1), seed)),
                 pairs("adapters by descriptions", subjects, means.get(0).cosines(), means.get(2).cosines(), seed),
@@ -105,7 +106,8 @@ final class Embeddings implements Experiment {
 
     private static Table correlations(Subjects subjects, List<Gram> means, long seed) {
         var table = new Table("Similarity of tasks: rank correlations with that of their descriptions", List.of(new Heading("of", "cosines of", Unit.PLAIN),
-                new Heading("over", "over pairs of", Unit.PLAIN), new Heading("rho", "ρ", Unit.NUMBER), new Heading("low", "from", Unit.NUMBER), new Heading("high", "to", Unit.NUMBER),
+                new Heading("over", "over pairs of", Unit.PLAIN), new Heading("rho", "ρ", Unit.NUMBER), new Heading("low", "from", Unit.NUMBER),
+                new Heading("high", "to", Unit.NUMBER),
                 new Heading("points", "pairs", Unit.COUNT)));
         Map<String, int[]> over = new LinkedHashMap<>();
         over.put("all tasks", IntStream.range(0, subjects.tasks().size()).toArray());

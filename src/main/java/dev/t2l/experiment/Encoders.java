@@ -48,7 +48,8 @@ final class Encoders implements Experiment {
         lab.settings().gte().ifPresent(ModelSource::resolve); // before anything is trained in vain
         Optional<String> own = lab.recipe(Kind.SFT).models().encoder();
         if (own.isPresent() && lab.settings().gte().map(Encoders::shortName).equals(own.map(Encoders::shortName))) {
-            throw new IllegalArgumentException("--gte " + lab.settings().gte().get() + " is called as the recipe's encoder, " + own.get() + "; HINT: name another one, or a link to it");
+            throw new IllegalArgumentException("--gte " + lab.settings().gte().get() + " is called as the recipe's encoder, " + own.get()
+                    + "; HINT: name another one, or a link to it");
         }
         own.ifPresent(encoder -> rows.add(train(lab, shortName(encoder), Map.of())));
         Map<String, Object> none = new LinkedHashMap<>();
@@ -68,7 +69,8 @@ final class Encoders implements Experiment {
             table.add(row.name(), row.width(), row.run().steps(), row.run().lastLoss(), score == null ? null : score.mean(), score == null ? null : score.low(),
                     score == null ? null : score.high(), trained.mean(row.name()));
         }
-        lab.table(List.of(table), unseen.referencesAndIntervals(), "On nine training tasks' test lines (" + String.join(", ", lab.nineTasks()) + "), of evaluation descriptions that no training saw: the most frequent "
+        lab.table(List.of(table), unseen.referencesAndIntervals(), "On nine training tasks' test lines (" + String.join(", ", lab.nineTasks())
+                + "), of evaluation descriptions that no training saw: the most frequent "
                 + "answer scores " + Table.percent(trained.constant()) + ", the base alone " + Table.percent(trained.base()) + ".",
                 "One-hot numbers know the training tasks alone: they can only be judged on these tasks' test lines, by the tasks' numbers, and not on unseen tasks.");
         lab.plot(List.of(new Chart.Bars("score on unseen tasks", "%", readers.stream().map(Row::name).toList(),

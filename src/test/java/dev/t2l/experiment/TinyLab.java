@@ -30,7 +30,8 @@ public final class TinyLab {
         task(folder, list, "another", "unseen", 21);
         Files.writeString(folder.resolve("data/tasks.json"), list + "]\n");
         String shared = "base: " + Tiny.BASE + "\ndata: " + folder.resolve("data") + "\nsuite: train\n";
-        Files.writeString(folder.resolve("sft.yaml"), "kind: sft\nseed: 1\nencoder: " + Tiny.GTE_T2L.resolve("gte-tiny") + "\nsteps: 10\nadapter: {rank: 2}\nnetwork: {latent: 8, head_in: 8}\n"
+        Files.writeString(folder.resolve("sft.yaml"), "kind: sft\nseed: 1\nencoder: " + Tiny.GTE_T2L.resolve("gte-tiny")
+                + "\nsteps: 10\nadapter: {rank: 2}\nnetwork: {latent: 8, head_in: 8}\n"
                 + "batch: {tasks: 2, sampling: uniform}\nregularisation: {neftune: 0}\n" + shared);
         Files.writeString(folder.resolve("recon.yaml"), "kind: recon\nencoder: " + Tiny.GTE_T2L.resolve("gte-tiny") + "\nepochs: 3\nnetwork: {latent: 8, head_in: 8}\n"
                 + "batch: {tasks: 4}\nreconstruction: {oracles: none}\n" + shared);
@@ -59,6 +60,7 @@ public final class TinyLab {
     }
 
     static LabSettings settings(Path folder, Path out, String... changes) {
-        return new LabSettings(out, new Trainings(recipes(folder), List.of(changes), 1), new Judging(List.of(), 1, 2), 0, Optional.of(folder.resolve("larger").toString()), Optional.empty(), "t2l experiment test");
+        return new LabSettings(out, new Trainings(recipes(folder), List.of(changes), 1), new Judging(List.of(), 1, 2), 0,
+                Optional.of(folder.resolve("larger").toString()), Optional.empty(), "t2l experiment test");
     }
 }

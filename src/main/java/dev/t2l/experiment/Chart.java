@@ -1,5 +1,8 @@
 package dev.t2l.experiment;
 
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import java.awt.BasicStroke;
 import java.awt.Color;
 import java.util.List;
 import org.knowm.xchart.CategoryChart;
@@ -8,14 +11,24 @@ import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.internal.chartpart.IChart;
+import org.knowm.xchart.style.AxesChartStyler;
 import org.knowm.xchart.style.markers.Marker;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Something to be drawn. */
+@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
+@JsonSubTypes({@JsonSubTypes.Type(value = Chart.Points.class, name = "points"), @JsonSubTypes.Type(value = Chart.Clusters.class, name = "clusters"),
+    @JsonSubTypes.Type(value = Chart.Bars.class, name = "bars")})
 public sealed interface Chart {
     String title();
 
     IChart drawn(int width, int height);
+
+    /** White, with grid lines in one piece: SVG would have each dash of theirs as a shape. */
+    private static AxesChartStyler plain(AxesChartStyler styler) {
+        styler.setPlotGridLinesStroke(new BasicStroke(0.5f)).setChartBackgroundColor(Color.WHITE);
+        return styler;
+    }
 
     /** Whether points are joined. */
     enum Style { LINES, POINTS }
@@ -33,16 +46,17 @@ public sealed interface Chart {
 
     /** Points over two axes. */
     record Points(String title, String x, String y, Style style, List<Series> series) implements Chart {
+        private static final int MARKED = 20; // a line of more points is drawn without marks
+
         @Override
         public IChart drawn(int width, int height) {
             XYChart chart = new XYChartBuilder().width(width).height(height).title(title).xAxisTitle(x).yAxisTitle(y).build();
             chart.getStyler().setDefaultSeriesRenderStyle(style == Style.LINES ? XYSeries.XYSeriesRenderStyle.Line : XYSeries.XYSeriesRenderStyle.Scatter);
-            chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendVisible(series.size() > 1);
+            plain(chart.getStyler()).setLegendVisible(series.size() > 1);
             for (Series one : series) {
-                if (one.errors().isEmpty()) {
-                    chart.addSeries(one.name(), one.x(), one.y());
-                } else {
-                    chart.addSeries(one.name(), one.x(), one.y(), one.errors());
+                XYSeries drawn = one.errors().isEmpty() ? chart.addSeries(one.name(), one.x(), one.y()) : chart.addSeries(one.name(), one.x(), one.y(), one.errors());
+                if (style == Style.LINES && one.x().size() > MARKED) {
+                    drawn.setMarker(SeriesMarkers.NONE);
                 }
             }
             return chart;
@@ -66,7 +80,7 @@ public sealed interface Chart {
         public IChart drawn(int width, int height) {
             XYChart chart = new XYChartBuilder().width(width).height(height).title(title).build();
             chart.getStyler().setDefaultSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter).setMarkerSize(SIZE);
-            chart.getStyler().setAxisTicksVisible(false);
+            plain(chart.getStyler()).setAxisTicksVisible(false);
             Color[] colours = chart.getStyler().getSeriesColors();
             for (int i = 0; i < clusters.size(); i++) {
                 Cluster cluster = clusters.get(i);
@@ -94,7 +108,7 @@ public sealed interface Chart {
         public IChart drawn(int width, int height) {
             CategoryChart chart = new CategoryChartBuilder().width(width).height(height).title(title).yAxisTitle(y).build();
             chart.getStyler().setXAxisLabelRotation(categories.size() > 6 ? 45 : 0);
-            chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendVisible(groups.size() > 1);
+            plain(chart.getStyler()).setLegendVisible(groups.size() > 1);
             groups.forEach(group -> chart.addSeries(group.name(), categories, group.values()));
             return chart;
         }

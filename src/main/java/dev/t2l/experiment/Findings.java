@@ -13,8 +13,6 @@ import java.util.stream.Collectors;
 /** The files of what an experiment found. */
 final class Findings {
     private static final JsonMapper JSON = new JsonMapper();
-    private static final int WIDTH = 720;
-    private static final int HEIGHT = 440;
 
     private final Path out;
     private final Experiment experiment;
@@ -72,14 +70,14 @@ final class Findings {
         }
     }
 
-    void plot(List<Chart> charts) {
+    void plot(List<Chart> list) {
+        var charts = new Charts(list);
+        charts.write(out);
         try {
-            System.setProperty("java.awt.headless", "true"); // charts measure text as they are made
-            var picture = new Picture(charts.stream().map(chart -> chart.drawn(WIDTH, HEIGHT)).toList(), 2);
-            picture.write(out.resolve("plot.svg"));
-            picture.write(out.resolve("plot.png"));
+            charts.draw(out.resolve("plot.svg"));
+            charts.draw(out.resolve("plot.png"));
         } catch (Exception | LinkageError e) { // fonts and native parts of AWT may be missing
-            listener.warning(experiment.name() + ": the plot is not drawn: " + e);
+            listener.warning(experiment.name() + ": the plot is not drawn: " + e + "; HINT: where there are fonts, t2l plot " + out + " draws it");
         }
     }
 }

@@ -5,8 +5,12 @@ import java.awt.Graphics2D;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import org.knowm.xchart.VectorGraphicsEncoder;
 import org.knowm.xchart.internal.chartpart.IChart;
@@ -17,6 +21,8 @@ import org.knowm.xchart.internal.chartpart.IChart;
  * @param across charts in a row
  */
 public record Picture(List<? extends IChart> charts, int across) {
+    private static final Pattern FRACTION = Pattern.compile("-?\\d+\\.(?:\\d{2,}|\\d+E-?\\d+)");
+
     /**
      * Draws without a display.
      *
@@ -34,8 +40,17 @@ public record Picture(List<? extends IChart> charts, int across) {
             ImageIO.write(image, "png", bytes);
         } else {
             VectorGraphicsEncoder.saveVectorGraphic(grid, bytes, VectorGraphicsEncoder.VectorGraphicsFormat.SVG);
+            byte[] small = rounded(bytes.toString(StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
+            bytes.reset();
+            bytes.write(small);
         }
         AtomicFile.write(file, bytes.toByteArray());
+    }
+
+    /** To a tenth of a pixel, without indents: text is outlines, and would be several times as long. */
+    private static String rounded(String svg) {
+        return FRACTION.matcher(svg.replaceAll(">\\s+<", "><")).replaceAll(number -> BigDecimal.valueOf(Double.parseDouble(number.group()))
+                .setScale(1, RoundingMode.HALF_EVEN).stripTrailingZeros().toPlainString());
     }
 
     private record Grid(List<? extends IChart> charts, int across) implements IChart {

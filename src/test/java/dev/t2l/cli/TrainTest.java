@@ -69,6 +69,24 @@ class TrainTest {
     }
 
     @Test
+    void drawsWhatAnExperimentFound() throws IOException {
+        Path found = Files.createDirectories(folder.resolve("found"));
+        Files.writeString(found.resolve("charts.json"), """
+                {"charts": [{"kind": "bars", "title": "scores", "y": "%", "categories": ["a", "b"], "groups": [{"name": "score", "values": [1.5, null]}]},
+                 {"kind": "points", "title": "lengths", "x": "tokens", "y": "score", "style": "POINTS", "series": [{"name": "one", "x": [1, 2], "y": [0.5, 0], "errors": []}]}]}
+                """);
+        assertEquals(0, run("plot", found.toString()), err::toString);
+        assertTrue(Files.readString(found.resolve("plot.svg")).contains("<svg"));
+        Path png = folder.resolve("found.png");
+        assertEquals(0, run("plot", found.toString(), "--out", png.toString()), err::toString);
+        assertEquals(2 * 720, ImageIO.read(png.toFile()).getWidth());
+        assertEquals(2, run("plot", found.toString(), folder.toString()));
+        Files.writeString(found.resolve("charts.json"), "{\"charts\": [{\"kind\": \"pie\"}]}");
+        assertEquals(0, run("plot", found.toString()));
+        assertTrue(err.toString().contains("charts.json: charts: "), err.toString());
+    }
+
+    @Test
     void whatCannotBeDrawnIsAWarning() throws IOException {
         Files.createDirectories(folder.resolve("empty"));
         Files.writeString(folder.resolve("empty/metrics.jsonl"), "{\"step\": 1, \"lo");

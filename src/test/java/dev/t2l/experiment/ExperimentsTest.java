@@ -97,6 +97,9 @@ class ExperimentsTest {
             }
             assertTrue(Files.readString(own.resolve("plot.svg")).contains("<svg"));
             assertTrue(ImageIO.read(own.resolve("plot.png").toFile()).getWidth() > 0);
+            Path again = folder.resolve("again.svg");
+            Charts.read(own).draw(again);
+            assertEquals(Files.readString(own.resolve("plot.svg")), Files.readString(again));
             JsonNode about = new ObjectMapper().readTree(own.resolve("about.json").toFile());
             int commands = about.path("commands").size();
             JsonNode last = about.path("commands").get(commands - 1);
@@ -238,6 +241,7 @@ class ExperimentsTest {
         Report report = run("oracles", out, watcher);
         assertTrue(watcher.notes.stream().anyMatch(note -> note.startsWith("warning: oracles: the plot is not drawn")), watcher.notes::toString);
         assertEquals(TinyLab.TRAINING, report.rows().size());
+        assertTrue(Charts.in(out.resolve("oracles")), "it can be drawn elsewhere");
     }
 
     @Test

@@ -83,9 +83,14 @@ public final class TaskAdapters implements AutoCloseable {
     /** One adapter whose A and B are the means of all A and B: the paper's "average LoRA". Each keeps its own scale. */
     public AdapterSource average(Collection<String> tasks) {
         return AdapterSource.shared(once(() -> {
-            Adapter average = AdapterMix.average(readAll(tasks)).elementwise();
-            made.push(average);
-            return average;
+            List<Adapter> all = tasks.stream().map(this::read).toList();
+            try {
+                Adapter average = AdapterMix.average(all).elementwise();
+                made.push(average);
+                return average;
+            } finally {
+                all.forEach(Adapter::close);
+            }
         }), "average " + fingerprint(tasks));
     }
 

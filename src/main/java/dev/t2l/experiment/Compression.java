@@ -38,7 +38,8 @@ final class Compression implements Experiment {
         Map<String, String> descriptions = new LinkedHashMap<>();
         tasks.forEach(task -> descriptions.put(task.name(), task.evalDescriptions().getFirst()));
         var make = new Columns(lab.settings().seed(), 1);
-        List<Column> columns = new ArrayList<>(List.of(make.oracle(lab.oracleSource(oracles))));
+        AverageOracle average = lab.average(oracles);
+        List<Column> columns = new ArrayList<>(List.of(make.oracle(lab.oracleSource(oracles)), average.column(make)));
         List<Reproduced> networks = new ArrayList<>();
         Map<Variant, Double> errors = new LinkedHashMap<>();
         for (Variant variant : Variants.ALL) {
@@ -54,26 +55,37 @@ final class Compression implements Experiment {
                 new Heading("score", "score", Unit.PERCENT), new Heading("share", "% of the oracles'", Unit.PERCENT),
                 new Heading("above_base", "% of their gain over the base", Unit.PERCENT)));
         double best = scored.mean(Columns.ORACLE);
-        table.add(oracles.runs().size() + " oracles", library, 1.0, null, null, null, best, 1.0, 1.0);
+        double gain = best - scored.base();
+        double mean = scored.mean(AverageOracle.COLUMN);
+        table.add(oracles.runs().size() + " oracles", library, 1.0, null, null, 0.0, best, 1.0, 1.0);
         for (Reproduced network : networks) {
             double score = scored.mean(network.variant().name());
             table.add(network.variant().name(), network.run().mebibytes(), library / network.run().mebibytes(), network.run().steps(), network.run().lastLoss(),
-                    errors.get(network.variant()), score, score / best, (score - scored.base()) / (best - scored.base()));
+                    errors.get(network.variant()), score, score / best, (score - scored.base()) / gain);
         }
-        lab.table(List.of(table), scored.references(), "Judged on the training tasks' test lines; adapters from the first evaluation description of each, which no training saw. MiB are those of "
-                + "the files, all f32, of the hypernetwork with the oracles' means and deviations and offsets of zero, which the published format has; the text encoder "
-                + "that reads the descriptions is not counted. The loss is the " + Reproduced.lossInWords(lab.recipe(Kind.RECON))
-                + ", the mean of the last twentieth of the steps, with dropout. The error is that of s B A, relative to the oracle's, a mean over tasks.");
+        table.add(AverageOracle.TITLE, average.mebibytes(), library / average.mebibytes(), null, null, lab.timed("errors", average::error), mean, mean / best,
+                (mean - scored.base()) / gain);
+        table.add(AverageOracle.TITLE + "' ΔW", null, null, null, null, lab.timed("errors", () -> average.errorOfMeanProduct(lab.backend())), null, null, null);
+        table.add("base model", null, null, null, null, 1.0, scored.base(), scored.base() / best, 0.0);
+        lab.table(List.of(table), scored.references(), "Judged on the training tasks' test lines; adapters from the first evaluation description of each, which no "
+                + "training saw. MiB are those of the files, all f32, of the hypernetwork with the oracles' means and deviations and offsets of zero, which the published "
+                + "format has; the text encoder that reads the descriptions is not counted. The loss is the " + Reproduced.lossInWords(lab.recipe(Kind.RECON))
+                + ", the mean of the last twentieth of the steps, with dropout. The error is that of s B A, relative to the oracle's, a mean over tasks.",
+                AverageOracle.NOTE);
         List<String> names = Variants.ALL.stream().map(Variant::name).toList();
-        lab.plot(List.of(new Chart.Bars("MiB of " + oracles.runs().size() + " oracles and of hypernetworks", "MiB", with("oracles", names),
-                        List.of(new Chart.Group("MiB", with(library, networks.stream().map(network -> network.run().mebibytes()).toList())))),
-                new Chart.Bars("score on the training tasks", "%", with("oracles", names),
-                        List.of(new Chart.Group("score", with(100 * best, names.stream().map(name -> 100 * scored.mean(name)).toList()))))));
+        List<Double> sizes = networks.stream().map(network -> network.run().mebibytes()).toList();
+        List<Double> scores = names.stream().map(name -> 100 * scored.mean(name)).toList();
+        lab.plot(List.of(new Chart.Bars("MiB of " + oracles.runs().size() + " oracles, of hypernetworks and of the oracles' average", "MiB", around("oracles", names, "average"),
+                        List.of(new Chart.Group("MiB", around(library, sizes, average.mebibytes())))),
+                new Chart.Bars("score on the training tasks", "%", around("oracles", names, "average", "base"),
+                        List.of(new Chart.Group("score", around(100 * best, scores, 100 * mean, 100 * scored.base()))))));
     }
 
-    private static <T> List<T> with(T first, List<T> rest) {
+    @SafeVarargs
+    private static <T> List<T> around(T first, List<T> between, T... last) {
         List<T> all = new ArrayList<>(List.of(first));
-        all.addAll(rest);
+        all.addAll(between);
+        all.addAll(List.of(last));
         return all;
     }
 }

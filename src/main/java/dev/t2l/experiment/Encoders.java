@@ -71,7 +71,7 @@ final class Encoders implements Experiment {
         }
         lab.table(List.of(table), unseen.referencesAndIntervals(), "On nine training tasks' test lines (" + String.join(", ", lab.nineTasks())
                 + "), of evaluation descriptions that no training saw: the most frequent "
-                + "answer scores " + Table.percent(trained.constant()) + ", the base alone " + Table.percent(trained.base()) + ".",
+                + "answer scores " + Table.percent(trained.constant()) + ", the base alone " + Table.percent(trained.base()) + ". " + trained.examples(),
                 "One-hot numbers know the training tasks alone: they can only be judged on these tasks' test lines, by the tasks' numbers, and not on unseen tasks.");
         lab.plot(List.of(new Chart.Bars("score on unseen tasks", "%", readers.stream().map(Row::name).toList(),
                         List.of(new Chart.Group("score", readers.stream().map(row -> 100 * unseen.mean(row.name())).toList()))),

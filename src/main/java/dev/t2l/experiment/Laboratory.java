@@ -168,7 +168,16 @@ public final class Laboratory implements AutoCloseable {
 
     /** Oracles as a source of adapters by task. */
     public AdapterSource oracleSource(OracleFolder oracles) {
-        return networks.opened(new TaskAdapters(base(), List.of(oracles.path()), LoraScale.OWN)).each();
+        return adapters(oracles).each();
+    }
+
+    private TaskAdapters adapters(OracleFolder oracles) {
+        return networks.opened(new TaskAdapters(base(), List.of(oracles.path()), LoraScale.OWN));
+    }
+
+    /** Oracles as one adapter, their mean. */
+    AverageOracle average(OracleFolder oracles) {
+        return new AverageOracle(oracles, adapters(oracles).average(oracles.runs().keySet()));
     }
 
     /** To make columns with: by the command's seed and number of descriptions. */

@@ -1,5 +1,6 @@
 package dev.t2l.experiment;
 
+import dev.t2l.io.PeftAdapter;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -12,6 +13,10 @@ import java.util.Map;
 public record OracleFolder(Path path, Map<String, Trained> runs) {
     /** Of a task's adapter, in MiB. */
     double mebibytes(String task) {
-        return Trained.mebibytes(runs.get(task).folder().resolve("adapter_model.safetensors"));
+        return Trained.mebibytes(runs.get(task).folder().resolve(PeftAdapter.FILE));
+    }
+
+    PeftAdapter adapter(String task) {
+        return PeftAdapter.read(runs.get(task).folder());
     }
 }

@@ -23,20 +23,25 @@ final class ProductError {
      */
     static double relative(Backend backend, LoraWeights generated, PeftAdapter wanted) {
         try (Arena arena = Arena.ofConfined()) {
-            Map<Site, Pair> own = generated.moved(matrix -> backend.host(arena, matrix)).pairs();
-            Map<Site, Pair> target = wanted.weights().pairs();
-            if (!own.keySet().equals(target.keySet())) {
-                throw new IllegalArgumentException("adapters at other sites: " + own.size() + " and " + target.size());
-            }
-            double gap = 0;
-            double length = 0;
-            for (Site site : own.keySet()) {
-                double square = product(target.get(site), target.get(site));
-                gap += product(own.get(site), own.get(site)) - 2 * product(own.get(site), target.get(site)) + square;
-                length += square;
-            }
-            return Math.sqrt(Math.max(0, gap) / length);
+            return relative(generated.moved(matrix -> backend.host(arena, matrix)), wanted.weights());
         }
+    }
+
+    /** Both on the host, at the same sites. */
+    static double relative(LoraWeights given, LoraWeights wanted) {
+        Map<Site, Pair> own = given.pairs();
+        Map<Site, Pair> target = wanted.pairs();
+        if (!own.keySet().equals(target.keySet())) {
+            throw new IllegalArgumentException("adapters at other sites: " + own.size() + " and " + target.size());
+        }
+        double gap = 0;
+        double length = 0;
+        for (Site site : own.keySet()) {
+            double square = product(target.get(site), target.get(site));
+            gap += product(own.get(site), own.get(site)) - 2 * product(own.get(site), target.get(site)) + square;
+            length += square;
+        }
+        return Math.sqrt(Math.max(0, gap) / length);
     }
 
     /** The inner product of two products. */

@@ -43,7 +43,8 @@ final class Reconstruction implements Experiment {
         Map<String, String> training = first(lab.data().trainingDescriptions(nine));
         Map<String, String> unseen = judged.stream().collect(Collectors.toMap(EvalTask::name, task -> task.evalDescriptions().getFirst()));
         Columns make = lab.columns();
-        List<Column> columns = new ArrayList<>(List.of(make.oracle(lab.oracleSource(oracles))));
+        AverageOracle average = lab.average(oracles);
+        List<Column> columns = new ArrayList<>(List.of(make.oracle(lab.oracleSource(oracles)), average.column(make)));
         List<Row> rows = new ArrayList<>();
         for (Variant variant : Variants.ALL) {
             Reproduced described = Reproduced.of(lab, variant, false, oracles);
@@ -56,13 +57,27 @@ final class Reconstruction implements Experiment {
             columns.add(lab.byTask(variant + "-number", lab.numbered(numbered.run().folder())));
         }
         Scored scored = Scored.of(lab, judged, columns);
-        lab.table(List.of(table(scored, rows), byTask(scored, nine, rows)), scored.references(),
+        Table table = table(scored, rows);
+        table.add(AverageOracle.TITLE, null, null, null, lab.timed("errors", average::error), scored.mean(AverageOracle.COLUMN), share(scored, AverageOracle.COLUMN));
+        table.add(AverageOracle.TITLE + "' ΔW", null, null, null, lab.timed("errors", () -> average.errorOfMeanProduct(lab.backend())), null, null);
+        table.add("base model", null, null, null, 1.0, scored.base(), share(scored, Scored.BASE));
+        lab.table(List.of(table, byTask(scored, nine, rows)), scored.references(),
                 "Tasks: " + String.join(", ", nine) + "; judged on their test lines. The loss is the " + Reproduced.lossInWords(lab.recipe(Kind.RECON))
                         + ", the mean of the last twentieth of the steps, with dropout. The error is that of s B A, relative to the oracle's, a mean over tasks.",
-                "Other descriptions are evaluation descriptions, which no training saw; of those of training, the first. A score from numbers is no zero-shot score.");
-        lab.plot(List.of(new Chart.Bars("share of the oracles' score", "%", Variants.ALL.stream().map(Variant::name).toList(),
-                List.of("other descriptions", "descriptions of training", "numbers").stream().map(reads -> new Chart.Group(reads, rows.stream()
-                        .filter(row -> row.reads().equals(reads)).map(row -> 100 * share(scored, row)).toList())).toList())));
+                "Other descriptions are evaluation descriptions, which no training saw; of those of training, the first. A score from numbers is no zero-shot score.",
+                AverageOracle.NOTE);
+        lab.plot(List.of(shares(scored, rows)));
+    }
+
+    /** The same references beside each variant. */
+    private static Chart shares(Scored scored, List<Row> rows) {
+        List<Chart.Group> groups = new ArrayList<>();
+        for (String reads : List.of("other descriptions", "descriptions of training", "numbers")) {
+            groups.add(new Chart.Group(reads, rows.stream().filter(row -> row.reads().equals(reads)).map(row -> 100 * share(scored, row.column())).toList()));
+        }
+        groups.add(new Chart.Group(AverageOracle.TITLE, Variants.ALL.stream().map(_ -> 100 * share(scored, AverageOracle.COLUMN)).toList()));
+        groups.add(new Chart.Group("base model", Variants.ALL.stream().map(_ -> 100 * share(scored, Scored.BASE)).toList()));
+        return new Chart.Bars("share of the oracles' score", "%", Variants.ALL.stream().map(Variant::name).toList(), groups);
     }
 
     private static Row row(Laboratory lab, Reproduced network, String end, String reads, UnaryOperator<String> description) {
@@ -73,24 +88,24 @@ final class Reconstruction implements Experiment {
         return descriptions.entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, entry -> entry.getValue().getFirst()));
     }
 
-    private static double share(Scored scored, Row row) {
-        return scored.mean(row.column()) / scored.mean(Columns.ORACLE);
+    private static double share(Scored scored, String column) {
+        return scored.mean(column) / scored.mean(Columns.ORACLE);
     }
 
     private static Table table(Scored scored, List<Row> rows) {
         var table = new Table("", List.of(new Heading("adapters", "adapters", Unit.PLAIN), new Heading("reads", "from", Unit.PLAIN), new Heading("steps", "steps", Unit.COUNT),
                 new Heading("loss", "loss", Unit.NUMBER), new Heading("error", "relative error", Unit.NUMBER), new Heading("score", "score", Unit.PERCENT),
                 new Heading("share", "% of the oracles'", Unit.PERCENT)));
-        table.add("oracles", null, null, null, null, scored.mean(Columns.ORACLE), 1.0);
+        table.add("oracles", null, null, null, 0.0, scored.mean(Columns.ORACLE), 1.0);
         rows.forEach(row -> table.add(row.network().variant().name(), row.reads(), row.network().run().steps(), row.network().run().lastLoss(), row.error(),
-                scored.mean(row.column()), share(scored, row)));
+                scored.mean(row.column()), share(scored, row.column())));
         return table;
     }
 
     private static Table byTask(Scored scored, List<String> nine, List<Row> rows) {
-        List<Heading> headings = new ArrayList<>(List.of(new Heading("task", "task", Unit.PLAIN), new Heading("constant", "constant", Unit.PERCENT),
-                new Heading("base", "base", Unit.PERCENT),
-                new Heading("oracle", "oracle", Unit.PERCENT)));
+        List<Heading> headings = new ArrayList<>(List.of(new Heading("task", "task", Unit.PLAIN), new Heading(Scored.CONSTANT, "constant", Unit.PERCENT),
+                new Heading(Scored.BASE, "base", Unit.PERCENT), new Heading(Columns.ORACLE, "oracle", Unit.PERCENT),
+                new Heading(AverageOracle.COLUMN, AverageOracle.TITLE, Unit.PERCENT)));
         rows.forEach(row -> headings.add(new Heading(row.column(), row.network().variant() + ", " + row.reads(), Unit.PERCENT)));
         var table = new Table("By task", headings);
         for (String task : nine) {

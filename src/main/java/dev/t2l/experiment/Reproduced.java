@@ -4,7 +4,6 @@ import dev.t2l.Adapter;
 import dev.t2l.TextToLora;
 import dev.t2l.hyper.GeneratedLora;
 import dev.t2l.hyper.HyperConfig.Variant;
-import dev.t2l.io.PeftAdapter;
 import dev.t2l.train.TrainingConfig;
 import dev.t2l.train.TrainingConfig.Kind;
 import java.util.LinkedHashMap;
@@ -37,24 +36,20 @@ record Reproduced(Variant variant, boolean numbered, OracleFolder oracles, Train
             NumberedTasks network = lab.numberedTasks(run.folder());
             return mean(task -> {
                 try (GeneratedLora lora = network.generate(List.of(task)).getFirst()) {
-                    return ProductError.relative(lab.backend(), lora.lora(), oracle(task));
+                    return ProductError.relative(lab.backend(), lora.lora(), oracles.adapter(task));
                 }
             });
         }
         TextToLora network = lab.network(run.folder());
         return mean(task -> {
             try (Adapter adapter = network.generate(description.apply(task))) {
-                return ProductError.relative(lab.backend(), adapter.weights(), oracle(task));
+                return ProductError.relative(lab.backend(), adapter.weights(), oracles.adapter(task));
             }
         });
     }
 
     private double mean(Function<String, Double> error) {
         return oracles.runs().keySet().stream().mapToDouble(error::apply).average().orElseThrow();
-    }
-
-    private PeftAdapter oracle(String task) {
-        return PeftAdapter.read(oracles.runs().get(task).folder());
     }
 
     /** What the training made small. */

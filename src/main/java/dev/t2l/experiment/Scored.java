@@ -15,8 +15,8 @@ import java.util.Locale;
  * @param seed  of the bootstrap
  */
 record Scored(EvalTable table, long seed) {
-    private static final String CONSTANT = "constant";
-    private static final String BASE = "base";
+    static final String CONSTANT = "constant";
+    static final String BASE = "base";
 
     /** Asks these columns, and beside them the base alone and the most frequent answer. */
     static Scored of(Laboratory lab, List<EvalTask> tasks, List<Column> columns) {
@@ -43,10 +43,18 @@ record Scored(EvalTable table, long seed) {
         return references() + " Intervals, from and to, are 95 %, by bootstrap over tasks.";
     }
 
-    /** What a score is to be held against, in words. */
+    /** What a score is to be held against, and which examples it is over, in words. */
     String references() {
-        return String.format(Locale.ROOT, "Scores are means over %d tasks, in %%. For comparison: the most frequent answer scores %.1f, the base alone %.1f.",
-                table.tasks().size(), 100 * mean(CONSTANT), 100 * mean(BASE));
+        return String.format(Locale.ROOT, "Scores are means over %d tasks, in %%. For comparison: the most frequent answer scores %.1f, the base alone %.1f. %s",
+                table.tasks().size(), 100 * mean(CONSTANT), 100 * mean(BASE), examples());
+    }
+
+    /** Over which examples of a task a score is. */
+    String examples() {
+        int most = table.tasks().stream().mapToInt(table::examples).max().orElse(0);
+        return table.wholeColumns().contains(CONSTANT)
+                ? "That of the most frequent answer is over all test lines of a task (majority_test of tasks.json), all others over its first " + most + " at most."
+                : "All are over all test lines of a task, that of the most frequent answer (majority_test of tasks.json), too.";
     }
 
     double constant() {

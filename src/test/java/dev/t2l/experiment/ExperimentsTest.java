@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -134,6 +135,27 @@ class ExperimentsTest {
         assertTrue(watcher.answers > answers);
     }
 
+    /** So that a network that has only learned the mean of what it was shown is seen to be no better. */
+    @Test
+    void whatIsLearnedIsHeldAgainstTheOraclesAverageAndTheBase() {
+        for (String name : List.of("reconstruction", "compression")) {
+            Report report = run(name, folder.resolve("all"));
+            Map<String, Object> average = row(report, "average of the oracles");
+            Map<String, Object> nearest = row(report, "average of the oracles' ΔW");
+            Map<String, Object> base = row(report, "base model");
+            assertTrue((double) average.get("error") > 0 && average.containsKey("score"), average::toString);
+            assertTrue((double) nearest.get("error") > 0 && (double) nearest.get("error") < 1 && !nearest.containsKey("score"), nearest::toString);
+            assertTrue((double) base.get("error") == 1 && base.containsKey("score"), base::toString);
+            assertTrue(report.text().contains("over all test lines of a task (majority_test of tasks.json), all others over its first 1 at most"), report.text());
+        }
+        Map<String, Object> average = row(run("compression", folder.resolve("all")), "average of the oracles");
+        assertEquals(TinyLab.TRAINING, (double) average.get("ratio"), 0.5, "as large as one oracle");
+    }
+
+    private static Map<String, Object> row(Report report, String adapters) {
+        return report.rows().stream().filter(row -> adapters.equals(row.get("adapters"))).findFirst().orElseThrow();
+    }
+
     /** Goes on from wherever it was stopped, and ends with the same numbers. */
     @Test
     void whatWasStoppedGoesOn() {
@@ -219,7 +241,8 @@ class ExperimentsTest {
     void descriptionsOfTrainingAreAllThatTheRecipeReads() throws IOException {
         Path more = Files.writeString(folder.resolve("more.jsonl"), "{\"task\": \"task1\", \"descriptions\": [\"Another one\"]}\n");
         LabSettings settings = TinyLab.settings(folder, folder.resolve("described"), "sft:more_descriptions=" + more, "sft:descriptions=3");
-        try (Backend backend = Backend.open("java"); var campaign = new Campaign(settings, backend, LabListener.NONE); var lab = new Laboratory(campaign, Experiments.of("descriptions"))) {
+        try (Backend backend = Backend.open("java"); var campaign = new Campaign(settings, backend, LabListener.NONE);
+                var lab = new Laboratory(campaign, Experiments.of("descriptions"))) {
             assertEquals(List.of("Do task1.", "Work on task1", "Another one"), lab.trainingDescriptions().get("task1"));
             assertEquals(TinyLab.TRAINING, lab.trainingDescriptions().size());
         }

@@ -4,8 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.t2l.Adapter;
+import dev.t2l.AdapterMix;
 import dev.t2l.Tiny;
 import dev.t2l.backend.Backend;
+import dev.t2l.eval.AdapterSource;
 import dev.t2l.hyper.GeneratedLora;
 import dev.t2l.io.PeftAdapter;
 import dev.t2l.io.PeftConfigs;
@@ -19,6 +22,7 @@ import dev.t2l.train.TrainingConfig;
 import dev.t2l.train.TrainingListener;
 import dev.t2l.train.TrainingModels;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -78,6 +82,43 @@ class ReproducedTest {
         }
     }
 
+    @Test
+    void theAverageIsAsFarAsItsProducts() throws IOException {
+        var random = new SplittableRandom(4);
+        var site = new Site(0, Projection.Q);
+        Map<String, Trained> runs = new TreeMap<>();
+        double[] mean = new double[7 * 5];
+        for (String task : List.of("one", "two", "three")) {
+            var weights = new LoraWeights(Map.of(site, new Pair(random(random, 2, 5), random(random, 7, 2), 0.5f)));
+            PeftAdapter.write(Files.createDirectories(folder.resolve(task)), weights, "tiny");
+            runs.put(task, new Trained(folder.resolve(task), folder, null, 1));
+            double[] product = product(weights.pairs().get(site));
+            for (int i = 0; i < mean.length; i++) {
+                mean[i] += product[i] / 3;
+            }
+        }
+        List<Adapter> all = runs.values().stream().map(run -> Adapter.load(run.folder())).toList();
+        try (Backend backend = Backend.open("java"); Adapter average = AdapterMix.average(all).elementwise()) {
+            var control = new AverageOracle(new OracleFolder(folder, runs), AdapterSource.shared(() -> average, "average"));
+            assertEquals(meanError(all, product(average.weights().pairs().get(site))), control.error(), 1e-6);
+            assertEquals(meanError(all, mean), control.errorOfMeanProduct(backend), 1e-6);
+            assertEquals(Files.size(folder.resolve("one").resolve(PeftAdapter.FILE)) / (double) (1 << 20), control.mebibytes());
+        }
+    }
+
+    private static double meanError(List<Adapter> wanted, double[] product) {
+        return wanted.stream().mapToDouble(one -> {
+            double[] other = product(one.weights().pairs().values().iterator().next());
+            double gap = 0;
+            double length = 0;
+            for (int i = 0; i < other.length; i++) {
+                gap += (product[i] - other[i]) * (product[i] - other[i]);
+                length += other[i] * other[i];
+            }
+            return Math.sqrt(gap / length);
+        }).average().orElseThrow();
+    }
+
     /** From numbers a network learns adapters by heart, each under its own number. */
     @Test
     void aNumberLeadsToItsOracle() throws IOException {
@@ -86,8 +127,8 @@ class ReproducedTest {
             var runs = new Runs(TinyLab.settings(folder, folder.resolve("out")), models, LabListener.NONE);
             List<String> tasks = List.of("task1", "task2", "task3");
             OracleFolder oracles = runs.oracles(tasks);
-            TrainingConfig config = TrainingConfig.load(folder.resolve("recon.yaml").toString(), List.of("condition=one_hot", "epochs=400", "optimiser.rate=0.01", "network.dropout=0",
-                    "reconstruction.oracles=" + oracles.path(), "tasks=[task1, task2, task3]", "out=" + folder.resolve("numbers"), "validation.every=0"));
+            TrainingConfig config = TrainingConfig.load(folder.resolve("recon.yaml").toString(), List.of("condition=one_hot", "epochs=400", "optimiser.rate=0.01",
+                    "network.dropout=0", "reconstruction.oracles=" + oracles.path(), "tasks=[task1, task2, task3]", "out=" + folder.resolve("numbers"), "validation.every=0"));
             Path trained = Training.run(config, backend, false, TrainingListener.NONE).getFirst().trained();
             try (var numbered = new NumberedTasks(trained, backend)) {
                 for (String task : tasks) {

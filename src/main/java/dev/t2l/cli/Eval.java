@@ -41,11 +41,12 @@ import picocli.CommandLine.Spec;
 @Command(name = "eval", description = {"Scores a language model on tasks: alone, with adapters, and with adapters from descriptions, beside the controls.", "",
     "Columns: constant (the most frequent test answer, over all test examples, whatever --examples says: majority_test), "
         + "constant-train (the most frequent training answer), base (the input alone), description (before the input), "
-        + "examples (description and three examples); with --oracles: average (of the adapters of tasks of other "
-        + "suites), arrow (each token chooses among them); for each --lora NAME=DIR: NAME, NAME+description; with --oracles: nearest (the adapter of the task of another suite whose "
-        + "training description is closest); for each --t2l NAME=DIR: NAME-random (\"dogs;cats;bananas;\"), "
-        + "NAME-other (another task's description), NAME-vague (\"Answer the question.\"), NAME (the task's own), NAME+description (which stands in the prompt, too), or, if it was "
-        + "trained on inputs, NAME alone; with --oracles: oracle (the adapter of the task itself).", "",
+        + "examples (description and three examples; of benchmarks the published examples alone, three, of HumanEval none); "
+        + "with --oracles: average (of the adapters of tasks of other suites), arrow (each token chooses among them); "
+        + "for each --lora NAME=DIR: NAME, NAME+description; with --oracles: nearest (the adapter of the task of another suite whose training description is closest); "
+        + "for each --t2l NAME=DIR: NAME-random (\"dogs;cats;bananas;\"), "
+        + "NAME-other (another task's description), NAME-vague (\"Answer the question.\"), NAME (the task's own), "
+        + "NAME+description (which stands in the prompt, too), or, if it was trained on inputs, NAME alone; with --oracles: oracle (the adapter of the task itself).", "",
     "Every answer is kept in --out at once: stopped and begun again, or with more columns, tasks or examples, it asks only what is new."})
 final class Eval implements Callable<Integer> {
     /** Recipes, for the help. */

@@ -75,7 +75,7 @@ final class EvalColumns {
         List<Column> all = new ArrayList<>(List.of(make.constant(), make.trainConstant(), make.base(), make.described()));
         boolean shots = judged.stream().noneMatch(task -> task.train().isEmpty() && task.shots().isEmpty());
         if (shots) {
-            all.add(make.withExamples());
+            all.add(make.withExamples(judged));
         }
         single.ifPresent(library -> {
             List<String> others = others(library, data, judged);

@@ -54,11 +54,23 @@ public final class Columns {
         return new Column.Asked("description", "+ description", each(description -> Asking.base(description, Prompts.described(description))));
     }
 
-    /** The base model, given description, three examples, and input; examples in words of their own and input, of tasks that have such ({@link EvalTask#shots}). */
-    public Column withExamples() {
-        return new Column.Asked("examples", "+ description, " + SHOTS + " examples", task -> task.shots().isPresent()
+    /**
+     * The base model, given description, three examples, and input; of tasks that have examples in words of their own ({@link EvalTask#shots}), as benchmarks
+     * have, given these and the input, without description.
+     *
+     * @param judged the tasks, by which the column's title says what is asked
+     */
+    public Column withExamples(List<EvalTask> judged) {
+        return new Column.Asked("examples", titleWithExamples(judged), task -> task.shots().isPresent()
                 ? List.of(Asking.base("", EvalExample::input).with(task.shots().get()))
                 : each(description -> Asking.base(description, shown(task, description))).apply(task));
+    }
+
+    private static String titleWithExamples(List<EvalTask> judged) {
+        boolean own = judged.stream().anyMatch(task -> task.shots().isPresent());
+        boolean drawn = judged.stream().anyMatch(task -> task.shots().isEmpty());
+        String title = "+ description, " + SHOTS + " examples";
+        return !own ? title : drawn ? title + " (benchmarks: published examples alone)" : "+ published examples";
     }
 
     private Function<EvalExample, String> shown(EvalTask task, String description) {

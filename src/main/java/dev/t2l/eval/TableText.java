@@ -42,8 +42,10 @@ public final class TableText {
         }
         scores.add(row("**mean of " + table.tasks().size() + "**", summaries.stream().map(summary -> "**" + percent(summary.mean()) + "**").toList()));
         scores.add(row("95 % interval", summaries.stream().map(summary -> percent(summary.low()) + " to " + percent(summary.high())).toList()));
-        scores.add(row("by description", summaries.stream()
-                .map(summary -> summary.byDescription().size() < 2 ? "" : summary.byDescription().stream().map(TableText::percent).collect(Collectors.joining(", "))).toList()));
+        if (summaries.stream().anyMatch(TableText::several)) {
+            scores.add(row("by description", summaries.stream()
+                    .map(summary -> several(summary) ? summary.byDescription().stream().map(TableText::percent).collect(Collectors.joining(", ")) : "").toList()));
+        }
         summaries.stream().filter(summary -> summary.column().equals(Columns.ORACLE) && summary.mean() > 0).findFirst().ifPresent(oracle ->
                 scores.add(row("share of oracle", summaries.stream().map(summary -> percent(summary.mean() / oracle.mean()) + " %").toList())));
         String legend = style.marks().entrySet().stream().map(mark -> mark.getKey() + " above " + mark.getValue()).collect(Collectors.joining(", "));
@@ -51,11 +53,16 @@ public final class TableText {
         return style.compared().map(column -> text + "\n" + differences(table, column, style.seed())).orElse(text);
     }
 
+    private static boolean several(EvalTable.Summary summary) {
+        return summary.byDescription().size() > 1;
+    }
+
     /** Which columns were judged on which examples, if that differs. */
     private static String judged(EvalTable table) {
         List<String> whole = table.wholeColumns();
         int most = table.tasks().stream().mapToInt(table::examples).max().orElse(0);
-        return whole.isEmpty() ? "" : "\n" + String.join(", ", whole) + ": over all test examples of a task" + (whole.contains(Columns.CONSTANT) ? " (majority_test of tasks.json)" : "")
+        return whole.isEmpty() ? "" : "\n" + String.join(", ", whole) + ": over all test examples of a task"
+                + (whole.contains(Columns.CONSTANT) ? " (majority_test of tasks.json)" : "")
                 + "; the other columns: over its first " + most + " at most\n";
     }
 

@@ -36,21 +36,24 @@ final class Cost implements Experiment {
 
     @Override
     public void run(Laboratory lab) {
-        List<Column.Asked> shots = LongStream.range(lab.settings().seed(), lab.settings().seed() + QueryLengths.DRAWS).mapToObj(seed -> (Column.Asked) new Columns(seed, 1).withExamples()).toList();
+        List<Column.Asked> shots = LongStream.range(lab.settings().seed(), lab.settings().seed() + QueryLengths.DRAWS)
+                .mapToObj(seed -> (Column.Asked) new Columns(seed, 1).withExamples(lab.unseen())).toList();
         QueryLengths own = QueryLengths.of(lab.base(), lab.unseen(), shots, lab.settings().judging().examples(), true);
         QueryLengths bare = QueryLengths.of(lab.base(), lab.unseen(), shots, lab.settings().judging().examples(), false);
         QueryLengths lengths = bare.within(MISTRAL_TEMPLATE);
         TextToLora network = lab.network(lab.subject());
         var milliseconds = lab.timed("measure", () -> new QueryTimes(lab.base(), network, shots.getFirst(), own).measure(lab.unseen()));
         lab.table(List.of(operations(lengths), ways(lengths), byLength(bare), times(milliseconds, own)),
-                "Operations are counted from shapes alone, those of products and attention, a multiplication and an addition being two: Mistral-7B, gte-large and the hypernetworks as published. "
-                        + "Lengths are means over the unseen tasks and " + lab.settings().judging().examples() + " test examples of each, by the evaluated model's tokenizer, and " + MISTRAL_TEMPLATE
-                        + " tokens of chat template: description " + lengths.description() + ", prompt " + lengths.prompt() + ", prompt with description and three examples " + lengths.shots()
-                        + ", answer " + lengths.answer() + ". What the paper's comparison supposed is not known here.",
-                "With T2L, the first query takes encoder and hypernetwork, too. A prefix is kept where a server holds the keys and values of description and examples for the task's next query; "
-                        + "that was not measured. Milliseconds are medians on this machine, of the evaluated model and its hypernetwork, one query at a time, prompt " + own.prompt()
-                        + " and " + own.shots() + " tokens.");
-        lab.plot(List.of(cumulative("operations, Mistral-7B", "TFLOP", flops(Variant.L, lengths).all(), 1e-12), cumulative("seconds, measured", "s", milliseconds.ways(own.answer()), 1e-3)));
+                "Operations are counted from shapes alone, those of products and attention, a multiplication and an addition being two: "
+                        + "Mistral-7B, gte-large and the hypernetworks as published. Lengths are means over the unseen tasks and " + lab.settings().judging().examples()
+                        + " test examples of each, by the evaluated model's tokenizer, and " + MISTRAL_TEMPLATE + " tokens of chat template: description " + lengths.description()
+                        + ", prompt " + lengths.prompt() + ", prompt with description and three examples " + lengths.shots() + ", answer " + lengths.answer()
+                        + ". What the paper's comparison supposed is not known here.",
+                "With T2L, the first query takes encoder and hypernetwork, too. A prefix is kept where a server holds the keys and values of description and examples "
+                        + "for the task's next query; that was not measured. Milliseconds are medians on this machine, of the evaluated model and its hypernetwork, "
+                        + "one query at a time, prompt " + own.prompt() + " and " + own.shots() + " tokens.");
+        lab.plot(List.of(cumulative("operations, Mistral-7B", "TFLOP", flops(Variant.L, lengths).all(), 1e-12),
+                cumulative("seconds, measured", "s", milliseconds.ways(own.answer()), 1e-3)));
     }
 
     /** @param lengths with chat template */
@@ -76,8 +79,8 @@ final class Cost implements Experiment {
     private static Table ways(QueryLengths lengths) {
         var table = new Table("A query, Mistral-7B", List.of(new Heading("variant", "T2L", Unit.PLAIN), new Heading("until", "up to", Unit.PLAIN),
                 new Heading("first", "first query, GFLOP", Unit.TENTHS), new Heading("next", "n-th", Unit.TENTHS), new Heading("shots", "3-shot, each", Unit.TENTHS),
-                new Heading("kept", "n-th, prefix kept", Unit.TENTHS), new Heading("ratio_first", "3-shot / T2L, first", Unit.HUNDREDTHS), new Heading("ratio_next", "n-th", Unit.HUNDREDTHS),
-                new Heading("ratio_kept", "n-th, prefix kept", Unit.HUNDREDTHS)));
+                new Heading("kept", "n-th, prefix kept", Unit.TENTHS), new Heading("ratio_first", "3-shot / T2L, first", Unit.HUNDREDTHS),
+                new Heading("ratio_next", "n-th", Unit.HUNDREDTHS), new Heading("ratio_kept", "n-th, prefix kept", Unit.HUNDREDTHS)));
         for (Variant variant : List.of(Variant.L, Variant.M, Variant.S)) {
             for (int answer : new int[] {1, lengths.answer()}) {
                 QueryFlops flops = flops(variant, lengths.answered(answer));
@@ -93,8 +96,10 @@ final class Cost implements Experiment {
 
     /** Examples as long as the query and its answer. */
     private static Table byLength(QueryLengths bare) {
-        var table = new Table("First query by length of inputs, examples as long; Mistral-7B, T2L-L", List.of(new Heading("input", "input tokens", Unit.COUNT), new Heading("first", "T2L, GFLOP", Unit.TENTHS),
-                new Heading("shots", "3-shot", Unit.TENTHS), new Heading("ratio", "3-shot / T2L", Unit.HUNDREDTHS), new Heading("ratio_token", "up to the first token", Unit.HUNDREDTHS)));
+        var table = new Table("First query by length of inputs, examples as long; Mistral-7B, T2L-L", List.of(
+                new Heading("input", "input tokens", Unit.COUNT), new Heading("first", "T2L, GFLOP", Unit.TENTHS),
+                new Heading("shots", "3-shot", Unit.TENTHS), new Heading("ratio", "3-shot / T2L", Unit.HUNDREDTHS),
+                new Heading("ratio_token", "up to the first token", Unit.HUNDREDTHS)));
         for (int input : INPUTS) {
             int shared = bare.description() + 3 * (input + bare.answer());
             QueryLengths lengths = new QueryLengths(bare.description(), input, shared + input, shared, bare.answer()).within(MISTRAL_TEMPLATE);
@@ -108,8 +113,8 @@ final class Cost implements Experiment {
 
     private static Table times(QueryTimes.Medians found, QueryLengths lengths) {
         var table = new Table("Milliseconds, measured", List.of(new Heading("way", "way", Unit.PLAIN), new Heading("generate", "description to adapter", Unit.HUNDREDTHS),
-                new Heading("token", "to the first token", Unit.HUNDREDTHS), new Heading("decode", "a further token", Unit.HUNDREDTHS), new Heading("first", "first query", Unit.HUNDREDTHS),
-                new Heading("next", "n-th", Unit.HUNDREDTHS)));
+                new Heading("token", "to the first token", Unit.HUNDREDTHS), new Heading("decode", "a further token", Unit.HUNDREDTHS),
+                new Heading("first", "first query", Unit.HUNDREDTHS), new Heading("next", "n-th", Unit.HUNDREDTHS)));
         List<QueryFlops.Way> ways = found.ways(lengths.answer());
         table.add(ways.get(0).name(), found.generate(), found.prompt(), found.adaptedToken(), ways.get(0).first(), ways.get(0).next());
         table.add(ways.get(1).name(), null, found.shots(), found.token(), ways.get(1).first(), ways.get(1).next());

@@ -33,7 +33,7 @@ class BenchmarkTest {
             openbookqa    | {"question_stem": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "A"}            | A | q;;A: x;B: y;;You must
             hellaswag     | {"ctx": "q", "endings": ["w", "x", "y", "z"], "label": "3"}                                               | 3 | Passage: q;;0: w;1: x;2: y;3: z;;You
             piqa          | {"goal": "q", "sol1": "x", "sol2": "y", "label": 1}                                                       | 1 | q""\";;0: x;1: y;;
-            winogrande    | {"sentence": "q", "option1": "x", "option2": "y", "answer": "1"}                                          | 1 | q;;Which option is correct?;;Option 1: x;;
+            winogrande    | {"sentence": "q", "option1": "x", "option2": "y", "answer": "1"}                                          | 1 | q;;Which option is correct?;;Option 1: x
             mmlu          | {"question": "q", "choices": ["x", "y", "z", "w"], "answer": 2}                                           | C | q;;A: x;B: y;C: z;D: w
             """)
     void choices(String name, String line, String right, String asked) {
@@ -47,9 +47,11 @@ class BenchmarkTest {
         assertEquals(0, task.metric().score("the " + right, example));
         assertEquals(0, task.metric().score("", example));
         assertEquals(!name.equals("mmlu"), task.shots().isPresent());
+        assertEquals(name.equals("mmlu") ? "+ description, 3 examples" : "+ published examples", new Columns(0, 1).withExamples(List.of(task)).title());
         task.shots().ifPresent(shots -> {
             assertEquals("Answer:", shots.prefill());
-            assertTrue(shots.before("in").startsWith("\nHere are some examples of the tasks you will be asked to solve.\n\n## Example 1\n") && shots.before("in").endsWith("\n\n\nin"));
+            assertTrue(shots.before("in").startsWith("\nHere are some examples of the tasks you will be asked to solve.\n\n## Example 1\n")
+                    && shots.before("in").endsWith("\n\n\nin"));
         });
     }
 

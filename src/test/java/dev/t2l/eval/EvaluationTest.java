@@ -63,8 +63,9 @@ class EvaluationTest {
             var make = new Columns(0, 2);
             AdapterSource network = AdapterSource.generated(t2l, "network", LoraScale.OWN);
             AdapterSource stored = AdapterSource.stored(adapter, "stored", LoraScale.OWN);
-            body.run(lm, List.of(make.constant(), make.trainConstant(), make.base(), make.described(), make.withExamples(), make.adapter("lora", stored),
-                    make.describedAdapter("lora", stored), make.random("t2l", network), make.other("t2l", network, data::descriptions), make.vague("t2l", network),
+            body.run(lm, List.of(make.constant(), make.trainConstant(), make.base(), make.described(),
+                    make.withExamples(data.tasks(Optional.of("unseen"), List.of())), make.adapter("lora", stored), make.describedAdapter("lora", stored),
+                    make.random("t2l", network), make.other("t2l", network, data::descriptions), make.vague("t2l", network),
                     make.matching("t2l", network), make.matchingDescribed("t2l", network)));
         }
     }
@@ -282,12 +283,17 @@ class EvaluationTest {
             assertEquals(4.0 / 6, table.score("constant", "echo"), 1e-12);
             assertEquals(2.0 / 4, table.score("constant-train", "echo"), 1e-12, "of the four that are asked");
             assertEquals(List.of("constant"), table.wholeColumns());
-            assertTrue(TableText.markdown(table, STYLE).contains("constant: over all test examples of a task (majority_test of tasks.json); the other columns: over its first 4 at most"));
+            assertTrue(TableText.markdown(table, STYLE).contains("constant: over all test examples of a task (majority_test of tasks.json); "
+                    + "the other columns: over its first 4 at most"));
+            assertTrue(TableText.markdown(table, STYLE).contains("by description"));
+            EvalTable once = run(lm, columns.subList(0, 3), batches(8), "once", new EvalListener() { });
+            assertFalse(TableText.markdown(once, new TableText.Style(Optional.empty(), Map.of(), 0)).contains("by description"), "no column reads several");
             for (JsonNode line : JsonLines.read(folder.resolve("run").resolve(EvalLog.RESULTS))) {
                 CellScore cell = table.cells(line.path("column").textValue(), line.path("task").textValue()).get(Math.max(0, line.path("description").intValue() - 1));
                 assertEquals(line.path("score").doubleValue(), cell.score());
                 double[] scores = JsonLines.read(folder.resolve("run").resolve(EvalLog.ANSWERS)).stream().filter(a -> a.path("column").equals(line.path("column"))
-                        && a.path("task").equals(line.path("task")) && a.path("description").equals(line.path("description"))).mapToDouble(a -> a.path("score").doubleValue()).toArray();
+                        && a.path("task").equals(line.path("task")) && a.path("description").equals(line.path("description")))
+                        .mapToDouble(a -> a.path("score").doubleValue()).toArray();
                 if (scores.length > 0) {
                     assertEquals(4, scores.length);
                     assertEquals(java.util.Arrays.stream(scores).average().orElseThrow(), cell.score(), 1e-12);

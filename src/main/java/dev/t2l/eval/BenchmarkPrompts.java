@@ -27,7 +27,8 @@ final class BenchmarkPrompts {
             labels.add(String.valueOf((char) (labels.getFirst().charAt(0) + i)));
             texts.add("N/A");
         }
-        return choice(record, "Answer the question below by choosing the correct choice.\n\n" + record.text("question") + "\n\n", labels, texts, labels.indexOf(record.text("answerKey")),
+        return choice(record, "Answer the question below by choosing the correct choice.\n\n" + record.text("question") + "\n\n", labels, texts,
+                labels.indexOf(record.text("answerKey")),
                 "\n\nYou must respond with the letter corresponding to the correct choice without any explanation.");
     }
 
@@ -91,7 +92,8 @@ final class BenchmarkPrompts {
             throw record.problem("field 'test_list': wanted assertions, found none");
         }
         String instruction = (record.has("text") ? record.text("text") : record.text("prompt")).strip();
-        String input = instruction + (instruction.endsWith(".") ? "" : ".") + " Your code should satisfy the following assertion:\n" + FENCE + "python\n" + tests.getFirst().strip() + "\n" + FENCE;
+        String input = instruction + (instruction.endsWith(".") ? "" : ".") + " Your code should satisfy the following assertion:\n"
+                + FENCE + "python\n" + tests.getFirst().strip() + "\n" + FENCE;
         var check = new StringBuilder(record.text("test_setup_code", "")).append('\n').append(String.join("\n", record.texts("test_imports"))).append("\ndef check(_):\n");
         tests.forEach(test -> check.append(test.indent(4)));
         return new EvalExample(input, List.of(record.text("code", "")), List.of(), Optional.of(new ProgramTest("", check + "    pass\n", "id", FENCE + "python")));

@@ -20,7 +20,8 @@ import java.util.stream.StreamSupport;
 
 /**
  * An evaluation's folder: every answer, and every score as soon as its last answer is there. An answer is found again by the digest of all
- * that it depends on, so that a run that was stopped, or asks for more columns, tasks or examples, asks only what is new. Of a damaged file, what the damaged lines held is asked again.
+ * that it depends on, so that a run that was stopped, or asks for more columns, tasks or examples, asks only what is new. Of a damaged file,
+ * what the damaged lines held is asked again.
  */
 final class EvalLog implements AutoCloseable {
     static final String ANSWERS = "answers.jsonl";

@@ -164,7 +164,8 @@ public final class Evaluation {
 
     private static CellScore score(Column.Computed column, EvalTask task) {
         double score = column.score().applyAsDouble(task);
-        return new CellScore(column.name(), task.name(), 0, "", task.metric().key(), task.tests().size(), score, 1, task.isChoice() ? OptionalDouble.of(score) : OptionalDouble.empty());
+        return new CellScore(column.name(), task.name(), 0, "", task.metric().key(), task.tests().size(), score, 1,
+                task.isChoice() ? OptionalDouble.of(score) : OptionalDouble.empty());
     }
 
     private static CellScore score(Cell cell, List<Question> questions, Work work) {

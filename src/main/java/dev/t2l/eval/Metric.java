@@ -27,7 +27,8 @@ public enum Metric {
         @Override
         public double score(String answer, EvalExample example) {
             String said = lastNumber(answer);
-            return said != null && example.outputs().stream().map(Metric::lastNumber).anyMatch(wanted -> wanted != null && Double.parseDouble(wanted) == Double.parseDouble(said)) ? 1 : 0;
+            return said != null && example.outputs().stream().map(Metric::lastNumber)
+                    .anyMatch(wanted -> wanted != null && Double.parseDouble(wanted) == Double.parseDouble(said)) ? 1 : 0;
         }
     },
     /** ROUGE-L's F1, the best over the accepted answers. */

@@ -62,7 +62,8 @@ public final class ProgramRunner {
             List<String> unshare = new ArrayList<>(List.of("unshare"));
             unshare.addAll(user);
             unshare.addAll(FLAGS);
-            unshare.addAll(List.of("sh", "-c", "ulimit -t %d && ulimit -v %d && ulimit -f %d && ulimit -c 0 && exec python3 -I -B \"$0\"".formatted(seconds, MIB << 10, FILE_KIB * 2)));
+            unshare.addAll(List.of("sh", "-c", "ulimit -t %d && ulimit -v %d && ulimit -f %d && ulimit -c 0 && exec python3 -I -B \"$0\""
+                    .formatted(seconds, MIB << 10, FILE_KIB * 2)));
             var runner = new ProgramRunner(List.copyOf(unshare), seconds);
             String said;
             try {

@@ -60,7 +60,8 @@ final class Questions {
         int most = settings.maxPrompt() == 0 ? room : Math.min(settings.maxPrompt(), room);
         int[] ids = Arrays.copyOfRange(whole, Math.max(0, whole.length - most), whole.length);
         var adapter = new AdapterOf(asking.source(), asking.adapter().apply(example));
-        String digest = Fingerprint.of(List.of(model, adapter.source().identity(adapter.text()), adapter.text(), Arrays.toString(ids), Integer.toString(limit), String.join("\0", options.isEmpty() ? List.of() : example.options())));
+        String digest = Fingerprint.of(List.of(model, adapter.source().identity(adapter.text()), adapter.text(), Arrays.toString(ids), Integer.toString(limit),
+                String.join("\0", options.isEmpty() ? List.of() : example.options())));
         return new Question(cell, number, ids, limit, options, adapter, digest);
     }
 }

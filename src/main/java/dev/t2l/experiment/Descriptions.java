@@ -63,8 +63,8 @@ final class Descriptions implements Experiment {
                 "Matching: the task's own descriptions, the first for evaluation alone; \"and more\": up to " + MORE
                 + " of those, too, that the data has for training, none of which was trained on. "
                         + "Intervals are by bootstrap over tasks, of correlations (Spearman's) with all points of a task drawn together.",
-                "Tokens are the encoder's; distance is 1 - cosine to the closest description that the recipe trains on. Scores \"less the task's mean\" are less the mean over the task's matching "
-                        + "descriptions: what is left when tasks' own difficulty is gone. Each description is a line of `points.jsonl`.");
+                "Tokens are the encoder's; distance is 1 - cosine to the closest description that the recipe trains on. Scores \"less the task's mean\" are less "
+                        + "the mean over the task's matching descriptions: what is left when tasks' own difficulty is gone. Each description is a line of `points.jsonl`.");
         lab.plot(charts(points));
     }
 
@@ -158,7 +158,8 @@ final class Descriptions implements Experiment {
     }
 
     private static Chart chart(String title, String x, String y, List<Point> points, ToDoubleFunction<Point> at, ToDoubleFunction<Point> score) {
-        Map<String, List<Point>> kinds = points.stream().filter(point -> !point.kind().equals(T2L)).collect(Collectors.groupingBy(Point::kind, LinkedHashMap::new, Collectors.toList()));
+        Map<String, List<Point>> kinds = points.stream().filter(point -> !point.kind().equals(T2L))
+                .collect(Collectors.groupingBy(Point::kind, LinkedHashMap::new, Collectors.toList()));
         List<Chart.Series> series = kinds.entrySet().stream().map(e -> new Chart.Series(title(e.getKey()), e.getValue().stream().mapToDouble(at).boxed().toList(),
                 e.getValue().stream().mapToDouble(score).boxed().toList())).toList();
         return new Chart.Points(title, x, y, Chart.Style.POINTS, series);

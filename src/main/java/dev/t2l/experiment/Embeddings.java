@@ -71,10 +71,12 @@ final class Embeddings implements Experiment {
         long seed = lab.settings().seed();
         List<Gram> means = spaces.stream().map(space -> space.means(subjects.task())).toList();
         lab.table(List.of(silhouettes(subjects, spaces, means), correlations(subjects, means, seed)),
-                "Embeddings are the encoder's; activations the output of the hypernetwork's last block before the heads, the mean over layers and modules; adapters what they add to the weights, "
-                        + "ΔW = s B A of all layers and modules, compared without being made. Distances are 1 - cosine, of things less the mean of all, which all share.",
+                "Embeddings are the encoder's; activations the output of the hypernetwork's last block before the heads, the mean over layers and modules; "
+                        + "adapters what they add to the weights, ΔW = s B A of all layers and modules, compared without being made. Distances are 1 - cosine, of things less "
+                        + "the mean of all, which all share.",
                 "Silhouettes go from -1 to 1; above 0, things are nearer to those of their own label. Of families they are of tasks, each the mean of its descriptions, "
-                        + "so that descriptions of one task do not count as a family; a family of one task has 0. Intervals of the correlations (Spearman's) are by bootstrap over tasks.",
+                        + "so that descriptions of one task do not count as a family; a family of one task has 0. Intervals of the correlations "
+                        + "(Spearman's) are by bootstrap over tasks.",
                 "The maps are t-SNE of perplexity " + (int) PERPLEXITY + ", seed " + seed + ": crosses are descriptions of unseen tasks. Of the pairs of tasks, " + DRAWN
                 + " are drawn.");
         lab.plot(List.of(lab.timed("map", () -> map("embeddings of descriptions", subjects, spaces.get(0), seed)),

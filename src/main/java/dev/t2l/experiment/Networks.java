@@ -27,7 +27,8 @@ final class Networks implements AutoCloseable {
 
     /** @param named empty: the base model, by its last token */
     TextEncoder encoder(Optional<String> named) {
-        return encoders.computeIfAbsent(named, name -> opened(name.map(model -> TextEncoder.load(ModelSource.resolve(model), base.backend())).orElseGet(() -> TextEncoder.of(base))));
+        return encoders.computeIfAbsent(named, name -> opened(name
+                .map(model -> TextEncoder.load(ModelSource.resolve(model), base.backend())).orElseGet(() -> TextEncoder.of(base))));
     }
 
     /**

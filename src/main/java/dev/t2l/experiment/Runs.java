@@ -97,8 +97,8 @@ final class Runs {
     /** What is read for a training, but for oracles, whose folder's name is a digest. */
     private static Stream<Path> files(TrainingConfig config) {
         Stream<Path> models = Stream.concat(Stream.of(config.models().base()), config.models().encoder().stream()).map(ModelSource::resolve);
-        Stream<Path> data = config.resolved().get("data") instanceof String path && Files.isDirectory(Path.of(path)) ? Stream.of(EvalData.TASKS, "tasks").map(Path.of(path)::resolve)
-                : Stream.empty();
+        Stream<Path> data = config.resolved().get("data") instanceof String path && Files.isDirectory(Path.of(path))
+                ? Stream.of(EvalData.TASKS, "tasks").map(Path.of(path)::resolve) : Stream.empty();
         Stream<Path> more = Stream.concat(config.data().described().stream(), config.data().variants().stream());
         return Stream.of(models, data, more).flatMap(files -> files);
     }

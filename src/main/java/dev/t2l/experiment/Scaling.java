@@ -44,8 +44,8 @@ final class Scaling implements Experiment {
         List<Column> columns = rows.stream().map(row -> lab.columns().matching(row.column(), lab.source(row.run().folder()))).toList();
         Scored scored = Scored.of(lab, lab.unseen(), columns);
         lab.table(List.of(bySize(scored, sizes, rows), bySet(scored, rows)), scored.referencesAndIntervals(),
-                "Of each size three sets of tasks, drawn by the seed, smaller ones part of larger ones; all tasks are one set, trained with three seeds. Variant L; steps in proportion to the "
-                        + "number of tasks, unless the command sets them.");
+                "Of each size three sets of tasks, drawn by the seed, smaller ones part of larger ones; all tasks are one set, trained with three seeds. "
+                        + "Variant L; steps in proportion to the number of tasks, unless the command sets them.");
         lab.plot(List.of(chart(scored, sizes, rows)));
     }
 
@@ -79,7 +79,8 @@ final class Scaling implements Experiment {
     }
 
     private static Chart chart(Scored scored, List<Integer> sizes, List<Row> rows) {
-        var mean = new Series("mean ± standard deviation", sizes.stream().map(Integer::doubleValue).toList(), sizes.stream().map(size -> 100 * mean(scores(scored, rows, size))).toList(),
+        var mean = new Series("mean ± standard deviation", sizes.stream().map(Integer::doubleValue).toList(),
+                sizes.stream().map(size -> 100 * mean(scores(scored, rows, size))).toList(),
                 sizes.stream().map(size -> 100 * deviation(scores(scored, rows, size))).toList());
         return new Points("score on unseen tasks", "training tasks", "%", Style.LINES, List.of(mean));
     }

@@ -51,7 +51,8 @@ final class Silhouette {
 
     /** The mean over each label's points, by label. */
     static Map<String, Double> byLabel(double[][] distances, List<String> labels) {
-        return IntStream.range(0, labels.size()).boxed().collect(Collectors.groupingBy(labels::get, TreeMap::new, Collectors.averagingDouble(box(ofEach(distances, labels))::apply)));
+        return IntStream.range(0, labels.size()).boxed()
+                .collect(Collectors.groupingBy(labels::get, TreeMap::new, Collectors.averagingDouble(box(ofEach(distances, labels))::apply)));
     }
 
     private static Function<Integer, Double> box(double[] values) {

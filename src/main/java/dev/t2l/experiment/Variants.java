@@ -59,9 +59,9 @@ final class Variants implements Experiment {
                     row.run().lastLoss(), score.mean(), score.low(), score.high());
         }
         lab.table(List.of(table, differences(scored, sizes)), scored.referencesAndIntervals(),
-                "Steps are in proportion to the number of tasks, unless the command sets them; the tasks of the smaller sets are those of `t2l experiment scaling` (32) and `reconstruction` (9). "
-                        + "MiB are those of the file, f32, "
-                        + "which holds three tensors of an adapter's size beside the parameters, as the published format does. An adapter is timed from the sentence to its matrices, the median of " + Timing.RUNS + ".");
+                "Steps are in proportion to the number of tasks, unless the command sets them; the tasks of the smaller sets are those of "
+                        + "`t2l experiment scaling` (32) and `reconstruction` (9). MiB are those of the file, f32, which holds three tensors of an adapter's size beside the "
+                        + "parameters, as the published format does. An adapter is timed from the sentence to its matrices, the median of " + Timing.RUNS + ".");
         lab.plot(List.of(chart("score on unseen tasks, %", rows, row -> 100 * scored.mean(row.column())), chart("last training loss", rows, row -> row.run().lastLoss())));
     }
 

@@ -28,7 +28,8 @@ public final class EvalTasks {
         }
         Files.writeString(folder.resolve("tasks/echo.jsonl"), echo);
         Files.writeString(folder.resolve("tasks/sums.jsonl"), sums);
-        Files.writeString(folder.resolve("tasks/code.jsonl"), "{\"split\": \"test\", \"input\": \"def f():\\n  'F'\\n\", \"output\": \" pass\", \"test\": \"def check(f):\\n  pass\", \"entry_point\": \"f\"}\n");
+        Files.writeString(folder.resolve("tasks/code.jsonl"), "{\"split\": \"test\", \"input\": \"def f():\\n  'F'\\n\", \"output\": \" pass\", "
+                + "\"test\": \"def check(f):\\n  pass\", \"entry_point\": \"f\"}\n");
         return folder;
     }
 }

@@ -131,7 +131,8 @@ class GeometryTest {
     /** The first three of a line are each other's neighbours, with perplexity 2 the far ones count next to nothing. */
     @Test
     void perplexityIsThatWanted() {
-        double[][] squared = IntStream.range(0, 6).mapToObj(i -> IntStream.range(0, 6).mapToDouble(j -> Math.pow((i < 3 ? i : 100 + i) - (j < 3 ? j : 100 + j), 2)).toArray()).toArray(double[][]::new);
+        double[][] squared = IntStream.range(0, 6)
+                .mapToObj(i -> IntStream.range(0, 6).mapToDouble(j -> Math.pow((i < 3 ? i : 100 + i) - (j < 3 ? j : 100 + j), 2)).toArray()).toArray(double[][]::new);
         double[][] p = TSne.joint(squared, 2);
         assertEquals(1, IntStream.range(0, 6).mapToDouble(i -> IntStream.range(0, 6).mapToDouble(j -> p[i][j]).sum()).sum(), 1e-6);
         assertTrue(p[0][1] > 1000 * p[0][4]);

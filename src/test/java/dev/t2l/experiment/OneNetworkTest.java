@@ -63,7 +63,8 @@ class OneNetworkTest {
             double distance = point.path("distance").asDouble(-1);
             assertTrue(distance > -1e-9 && distance <= 2 && point.path("tokens").asInt() > 2, point::toString);
         }
-        JsonNode other = points.stream().filter(point -> point.path("kind").asText().equals("of another task") && point.path("task").asText().equals("other")).findFirst().orElseThrow();
+        JsonNode other = points.stream().filter(point -> point.path("kind").asText().equals("of another task")
+                && point.path("task").asText().equals("other")).findFirst().orElseThrow();
         assertEquals("It is another.", other.path("description").asText());
         assertEquals(16, row(found, "over", "all").get("points"));
         assertEquals(8, row(found, "over", "matching, and more").get("points"));

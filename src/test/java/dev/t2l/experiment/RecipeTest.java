@@ -30,7 +30,8 @@ class RecipeTest {
     }
 
     private static Recipe recipe(Kind kind, double budget, String... changes) {
-        return new Recipe(kind, new LabSettings(folder, new Trainings(TinyLab.recipes(folder), List.of(changes), budget), new Judging(List.of(), 1, 1), 0, Optional.empty(), Optional.empty(), ""));
+        return new Recipe(kind, new LabSettings(folder, new Trainings(TinyLab.recipes(folder), List.of(changes), budget),
+                new Judging(List.of(), 1, 1), 0, Optional.empty(), Optional.empty(), ""));
     }
 
     private static TrainingConfig half(Kind kind, double budget, String... changes) {

@@ -35,7 +35,8 @@ public final class TinyLab {
                 + "batch: {tasks: 2, sampling: uniform}\nregularisation: {neftune: 0}\n" + shared);
         Files.writeString(folder.resolve("recon.yaml"), "kind: recon\nencoder: " + Tiny.GTE_T2L.resolve("gte-tiny") + "\nepochs: 3\nnetwork: {latent: 8, head_in: 8}\n"
                 + "batch: {tasks: 4}\nreconstruction: {oracles: none}\n" + shared);
-        Files.writeString(folder.resolve("lora.yaml"), "kind: lora\nsteps: 2\nadapter: {rank: 2, of: task}\nbatch: {tasks: 2, sampling: uniform}\noptimiser: {rate: 0.01, warmup: 0}\n" + shared);
+        Files.writeString(folder.resolve("lora.yaml"), "kind: lora\nsteps: 2\nadapter: {rank: 2, of: task}\n"
+                + "batch: {tasks: 2, sampling: uniform}\noptimiser: {rate: 0.01, warmup: 0}\n" + shared);
         Tiny.copy(Tiny.GTE_T2L.resolve("gte-tiny"), folder.resolve("larger"));
         return folder;
     }

@@ -7,7 +7,7 @@ import java.util.SplittableRandom;
  * Confidence intervals of a mean over tasks: tasks are drawn with replacement, as many as there are, {@value #SAMPLES} times; the interval holds the
  * middle 95 % of the means (percentile bootstrap, Efron 1979). Paired: of the differences of two columns on the same tasks.
  */
-final class Bootstrap {
+public final class Bootstrap {
     static final int SAMPLES = 10_000;
 
     /** From {@code low} to {@code high}. */
@@ -33,7 +33,7 @@ final class Bootstrap {
     }
 
     /** Linear between the two nearest of sorted values. */
-    static double quantile(double[] sorted, double share) {
+    public static double quantile(double[] sorted, double share) {
         double at = share * (sorted.length - 1);
         int below = (int) at;
         int above = Math.min(below + 1, sorted.length - 1);

@@ -28,35 +28,60 @@ public final class NearestTask {
         }
     }
 
-    /** The task's name. */
-    public synchronized String of(String text) {
-        return known.computeIfAbsent(text, this::find);
+    /**
+     * The closest description's task.
+     *
+     * @param cosine of the description and what was asked about
+     */
+    public record Found(String task, double cosine) {
+        public double distance() {
+            return 1 - cosine;
+        }
     }
 
-    private String find(String text) {
+    /** The task's name. */
+    public synchronized String of(String text) {
+        return known.computeIfAbsent(text, one -> closest(encoder.embedTasks(List.of(one))[0]).task());
+    }
+
+    /** @param vector as the encoder makes it of a text */
+    public synchronized Found closest(float[] vector) {
         if (vectors.isEmpty()) {
             List<String> texts = new ArrayList<>();
             descriptions.forEach((task, own) -> own.forEach(description -> {
                 owners.add(task);
                 texts.add(description);
             }));
-            for (int from = 0; from < texts.size(); from += BATCH) {
-                vectors.addAll(List.of(encoder.embedTasks(texts.subList(from, Math.min(texts.size(), from + BATCH)))));
-            }
+            vectors.addAll(vectors(encoder, texts));
         }
-        float[] wanted = encoder.embedTasks(List.of(text))[0];
         int best = 0;
         double most = Double.NEGATIVE_INFINITY;
         for (int i = 0; i < vectors.size(); i++) {
-            double product = 0;
-            for (int k = 0; k < wanted.length; k++) {
-                product += (double) wanted[k] * vectors.get(i)[k];
-            }
+            double product = product(vector, vectors.get(i));
             if (product > most) {
                 most = product;
                 best = i;
             }
         }
-        return owners.get(best);
+        float[] nearest = vectors.get(best);
+        double lengths = Math.sqrt(product(vector, vector) * product(nearest, nearest));
+        return new Found(owners.get(best), lengths == 0 ? 0 : Math.clamp(most / lengths, -1, 1));
+    }
+
+    private static double product(float[] a, float[] b) {
+        double sum = 0;
+        for (int k = 0; k < a.length; k++) {
+            sum += (double) a[k] * b[k];
+        }
+        return sum;
+    }
+
+    /** What an encoder makes of any number of texts. */
+    public static List<float[]> vectors(TextEncoder encoder, List<String> texts) {
+        List<float[]> vectors = new ArrayList<>();
+        for (int from = 0; from < texts.size(); from += BATCH) {
+            vectors.addAll(List.of(encoder.embedTasks(texts.subList(from, Math.min(texts.size(), from + BATCH)))));
+        }
+        return vectors;
     }
 }

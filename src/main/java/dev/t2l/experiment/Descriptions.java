@@ -7,6 +7,7 @@ import dev.t2l.eval.Column;
 import dev.t2l.eval.Columns;
 import dev.t2l.eval.EvalTable;
 import dev.t2l.eval.EvalTask;
+import dev.t2l.eval.NearestTask;
 import dev.t2l.experiment.Table.Heading;
 import dev.t2l.experiment.Table.Unit;
 import java.nio.file.Path;
@@ -75,7 +76,7 @@ final class Descriptions implements Experiment {
     }
 
     private static List<Point> points(Laboratory lab, EvalTable found, TextEncoder encoder) {
-        var trained = NearestDescription.of(encoder, lab.trainingDescriptions());
+        var trained = new NearestTask(encoder, lab.trainingDescriptions());
         List<Point> points = new ArrayList<>();
         for (String column : found.columns()) {
             for (String task : found.tasks()) {
@@ -84,7 +85,7 @@ final class Descriptions implements Experiment {
                 float[][] vectors = encoder.embedTasks(texts);
                 int[] tokens = encoder.taskTokens(texts);
                 for (int i = 0; i < texts.size(); i++) {
-                    NearestDescription.Found nearest = trained.of(vectors[i]);
+                    NearestTask.Found nearest = trained.closest(vectors[i]);
                     points.add(new Point(cells.get(i), column, tokens[i], nearest.distance(), nearest.task(), cells.get(i).score() - found.score(MATCHING, task)));
                 }
             }

@@ -15,12 +15,6 @@ record Gram(double[][] products) {
         return new Gram(IntStream.range(0, n).parallel().mapToObj(i -> IntStream.range(0, n).mapToDouble(j -> dot(vectors[i], vectors[j])).toArray()).toArray(double[][]::new));
     }
 
-    /** From -1 to 1; 0 beside a vector of length 0. */
-    static double cosine(float[] a, float[] b) {
-        double lengths = Math.sqrt(dot(a, a) * dot(b, b));
-        return lengths == 0 ? 0 : Math.clamp(dot(a, b) / lengths, -1, 1);
-    }
-
     private static double dot(float[] a, float[] b) {
         double sum = 0;
         for (int k = 0; k < a.length; k++) {

@@ -1,7 +1,6 @@
 package dev.t2l.experiment;
 
 import dev.t2l.LanguageModel;
-import dev.t2l.TextEncoder;
 import dev.t2l.TextToLora;
 import dev.t2l.backend.Backend;
 import dev.t2l.eval.AdapterSource;
@@ -125,16 +124,6 @@ public final class Laboratory implements AutoCloseable {
         return campaign.base();
     }
 
-    /** The recipe's text encoder. */
-    public TextEncoder encoder() {
-        return encoder(recipe(Kind.SFT).models().encoder());
-    }
-
-    /** @param named a folder, file or hub id; empty: the base model */
-    public TextEncoder encoder(Optional<String> named) {
-        return networks.encoder(named);
-    }
-
     /** The hypernetwork that experiments on one look into: the command's, else one that the recipe trains on all of its tasks, or has trained. */
     public Path subject() {
         return settings().network().orElseGet(() -> train("the hypernetwork of all training tasks", Kind.SFT, trainingTasks(), Map.of()).folder());
@@ -208,10 +197,6 @@ public final class Laboratory implements AutoCloseable {
     /** Adds the time that something takes to that of a stage, in {@code about.json}. */
     public <T> T timed(String stage, Supplier<T> work) {
         return about.timed(stage, work);
-    }
-
-    public void note(String text) {
-        campaign.listener().note(text);
     }
 
     /**

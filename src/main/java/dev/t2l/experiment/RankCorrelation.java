@@ -1,6 +1,7 @@
 package dev.t2l.experiment;
 
 import java.util.ArrayList;
+import dev.t2l.eval.Bootstrap;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -67,15 +68,7 @@ record RankCorrelation(double rho, double low, double high, int points) {
         }
         double[] found = Arrays.stream(drawn).parallel().mapToDouble(statistic::of).filter(Double::isFinite).sorted().toArray();
         return Double.isNaN(rho) || found.length == 0 ? new RankCorrelation(Double.NaN, Double.NaN, Double.NaN, points)
-                : new RankCorrelation(rho, quantile(found, 0.025), quantile(found, 0.975), points);
-    }
-
-    /** Linear between the two nearest of sorted values. */
-    private static double quantile(double[] sorted, double share) {
-        double at = share * (sorted.length - 1);
-        int below = (int) at;
-        int above = Math.min(below + 1, sorted.length - 1);
-        return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+                : new RankCorrelation(rho, Bootstrap.quantile(found, 0.025), Bootstrap.quantile(found, 0.975), points);
     }
 
     private static double[] pairs(double[][] matrix, int[] things) {

@@ -3,7 +3,6 @@ package dev.t2l.experiment;
 import dev.t2l.eval.EvalData;
 import dev.t2l.eval.Fingerprint;
 import dev.t2l.io.ModelSource;
-import dev.t2l.train.MetricsLog;
 import dev.t2l.train.Training;
 import dev.t2l.train.TrainingConfig;
 import dev.t2l.train.TrainingConfig.Kind;
@@ -56,8 +55,7 @@ final class Runs {
             Training.run(config, models, true, follower);
         }
         Training.discardCheckpoints(run);
-        long steps = MetricsLog.read(run).stream().filter(line -> line.has("loss")).count();
-        return new Trained(run.resolve("final"), run, config, steps);
+        return Trained.of(run, config);
     }
 
     /** One adapter for each of these tasks, by their names in one folder; that of a task is the same whatever the others are. */

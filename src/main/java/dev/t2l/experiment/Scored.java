@@ -11,10 +11,11 @@ import java.util.Locale;
 /**
  * The scores of columns over tasks.
  *
- * @param table of the columns asked for, and the two references
- * @param seed  of the bootstrap
+ * @param table     of the columns asked for, and the two references
+ * @param summaries of its columns
+ * @param seed      of the bootstrap
  */
-record Scored(EvalTable table, long seed) {
+record Scored(EvalTable table, List<EvalTable.Summary> summaries, long seed) {
     static final String CONSTANT = "constant";
     static final String BASE = "base";
 
@@ -23,11 +24,12 @@ record Scored(EvalTable table, long seed) {
         Columns make = lab.columns();
         List<Column> all = new ArrayList<>(List.of(make.constant(), make.base()));
         all.addAll(columns);
-        return new Scored(lab.evaluate(tasks, all), lab.settings().seed());
+        EvalTable table = lab.evaluate(tasks, all);
+        return new Scored(table, table.summaries(lab.settings().seed()), lab.settings().seed());
     }
 
     EvalTable.Summary summary(String column) {
-        return table.summaries(seed).stream().filter(one -> one.column().equals(column)).findFirst().orElseThrow();
+        return summaries.stream().filter(one -> one.column().equals(column)).findFirst().orElseThrow();
     }
 
     double mean(String column) {

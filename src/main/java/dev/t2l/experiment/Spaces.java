@@ -5,6 +5,7 @@ import dev.t2l.TextEncoder;
 import dev.t2l.TextToLora;
 import dev.t2l.backend.Backend;
 import dev.t2l.backend.Lane;
+import dev.t2l.eval.NearestTask;
 import dev.t2l.hyper.HyperCheckpoint;
 import dev.t2l.hyper.Hypernetwork;
 import dev.t2l.tensor.DType;
@@ -31,7 +32,7 @@ final class Spaces {
      * @param network the same, opened
      */
     static List<Gram> of(Path folder, TextToLora network, List<String> texts, Backend backend) {
-        float[][] embeddings = NearestDescription.vectors(network.encoder(), texts).toArray(float[][]::new);
+        float[][] embeddings = NearestTask.vectors(network.encoder(), texts).toArray(float[][]::new);
         return List.of(Gram.of(embeddings), Gram.of(activations(folder, network.encoder(), texts, backend)), adapters(network, texts, backend));
     }
 

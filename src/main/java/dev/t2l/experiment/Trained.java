@@ -13,26 +13,20 @@ import java.util.List;
 /**
  * A run that has ended.
  *
- * @param folder of what was trained
- * @param run    of the run, with its metrics
- * @param steps  that it took
+ * @param folder   of what was trained
+ * @param run      of the run, with its metrics
+ * @param steps    that it took
+ * @param seconds  of its steps, in sum; without start, validations and checkpoints
+ * @param lastLoss the mean loss of the last twentieth of its steps, noise of training included
  */
-public record Trained(Path folder, Path run, TrainingConfig config, long steps) {
+public record Trained(Path folder, Path run, TrainingConfig config, long steps, double seconds, double lastLoss) {
     private static final int LAST = 20;
 
-    /** Of its steps, in sum; without start, validations and checkpoints. */
-    public double seconds() {
-        return losses().stream().mapToDouble(line -> line.path("seconds").doubleValue()).sum();
-    }
-
-    /** The mean loss of the last twentieth of its steps, noise of training included. */
-    public double lastLoss() {
-        List<JsonNode> lines = losses();
-        return lines.subList(lines.size() - Math.ceilDiv(lines.size(), LAST), lines.size()).stream().mapToDouble(line -> line.path("loss").doubleValue()).average().orElseThrow();
-    }
-
-    private List<JsonNode> losses() {
-        return MetricsLog.read(run).stream().filter(line -> line.has("loss")).toList();
+    /** Of a run's folder. */
+    static Trained of(Path run, TrainingConfig config) {
+        List<JsonNode> lines = MetricsLog.read(run).stream().filter(line -> line.has("loss")).toList();
+        double last = lines.subList(lines.size() - Math.ceilDiv(lines.size(), LAST), lines.size()).stream().mapToDouble(line -> line.path("loss").doubleValue()).average().orElseThrow();
+        return new Trained(run.resolve("final"), run, config, lines.size(), lines.stream().mapToDouble(line -> line.path("seconds").doubleValue()).sum(), last);
     }
 
     /** Trainable values of a hypernetwork. */

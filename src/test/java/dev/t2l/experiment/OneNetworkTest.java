@@ -10,6 +10,7 @@ import dev.t2l.TextEncoder;
 import dev.t2l.Tiny;
 import dev.t2l.backend.Backend;
 import dev.t2l.data.JsonLines;
+import dev.t2l.eval.NearestTask;
 import dev.t2l.experiment.Campaign.Report;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -99,8 +100,8 @@ class OneNetworkTest {
     @Test
     void nearestDescriptions() {
         try (Backend backend = Backend.open("java"); var encoder = TextEncoder.load(Tiny.GTE_T2L.resolve("gte-tiny"), backend)) {
-            var trained = NearestDescription.of(encoder, Map.of("sums", List.of("Add the numbers.", "What is the sum"), "film", List.of("Name the film.")));
-            NearestDescription.Found found = trained.of(encoder.embedTasks(List.of("What is the sum."))[0]);
+            var trained = new NearestTask(encoder, Map.of("sums", List.of("Add the numbers.", "What is the sum"), "film", List.of("Name the film.")));
+            NearestTask.Found found = trained.closest(encoder.embedTasks(List.of("What is the sum."))[0]);
             assertEquals("sums", found.task());
             assertEquals(0, found.distance(), 1e-6, "a full stop is added");
             assertArrayEquals(new int[] {encoder.taskTokens(List.of("What is the sum."))[0]}, encoder.taskTokens(List.of("What is the sum")));

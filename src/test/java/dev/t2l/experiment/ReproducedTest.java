@@ -91,7 +91,7 @@ class ReproducedTest {
         for (String task : List.of("one", "two", "three")) {
             var weights = new LoraWeights(Map.of(site, new Pair(random(random, 2, 5), random(random, 7, 2), 0.5f)));
             PeftAdapter.write(Files.createDirectories(folder.resolve(task)), weights, "tiny");
-            runs.put(task, new Trained(folder.resolve(task), folder, null, 1));
+            runs.put(task, new Trained(folder.resolve(task), folder, null, 1, 1, 1));
             double[] product = product(weights.pairs().get(site));
             for (int i = 0; i < mean.length; i++) {
                 mean[i] += product[i] / 3;

@@ -13,6 +13,7 @@ import dev.t2l.model.DecoderConfig;
 import dev.t2l.tensor.DType;
 import dev.t2l.tensor.Memory;
 import dev.t2l.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -187,6 +188,33 @@ public final class TextToLora implements AutoCloseable {
         return generateForInputs(List.of(input)).getFirst();
     }
 
+    /**
+     * An adapter for each task embedding, by the network alone: for embeddings that are kept, or mixed.
+     *
+     * @param embeddings [n][encoder().width()], as {@link TextEncoder#embedTasks} gives them
+     * @return n adapters, each without a description and to be closed by the caller; of the same bits as {@link #generate} makes of the descriptions
+     * @throws IllegalArgumentException if an embedding has another width than the network was trained with
+     */
+    public List<Adapter> generateFromEmbeddings(float[][] embeddings) {
+        if (embeddings.length == 0) {
+            return List.of();
+        }
+        int width = config().architecture().embedding();
+        float[] rows = new float[Math.multiplyExact(embeddings.length, width)];
+        for (int i = 0; i < embeddings.length; i++) {
+            if (embeddings[i].length != width) {
+                throw new IllegalArgumentException("wanted task embeddings of " + width + " values, as the hypernetwork was trained with, found " + embeddings[i].length
+                        + " in row " + i + "; HINT: encoder().embedTasks");
+            }
+            System.arraycopy(embeddings[i], 0, rows, i * width, width);
+        }
+        try (var _ = new Use(List.of(gate)); Lane _ = backend.lane(); Memory memory = backend.allocate(4L * rows.length)) {
+            Tensor placed = Tensor.of(DType.F32, memory.segment(), embeddings.length, width);
+            backend.upload(placed, MemorySegment.ofArray(rows));
+            return network.generate(placed).stream().map(lora -> adapter(lora, Optional.empty(), lora::close)).toList();
+        }
+    }
+
     private void requireReads(Condition wanted) {
         if (config().origin().condition() != wanted) {
             throw new IllegalStateException(wanted == Condition.INPUT
@@ -201,7 +229,7 @@ public final class TextToLora implements AutoCloseable {
         }
         try (var _ = new Use(List.of(gate))) {
             List<GeneratedLora> loras = factors(texts);
-            return IntStream.range(0, loras.size()).mapToObj(i -> adapter(loras.get(i), texts.get(i), loras.get(i)::close)).toList();
+            return IntStream.range(0, loras.size()).mapToObj(i -> adapter(loras.get(i), Optional.of(texts.get(i)), loras.get(i)::close)).toList();
         }
     }
 
@@ -223,7 +251,7 @@ public final class TextToLora implements AutoCloseable {
                 event.cached = 1;
                 event.commit();
             }
-            return adapter(loan.lora(), description, loan.release());
+            return adapter(loan.lora(), Optional.of(description), loan.release());
         }
     }
 
@@ -246,11 +274,11 @@ public final class TextToLora implements AutoCloseable {
         return this;
     }
 
-    private Adapter adapter(GeneratedLora lora, String description, Runnable release) {
-        return new Adapter(lora.lora(), checkpoint.adapterConfig(), Optional.of(description), Optional.of(backend), release);
+    private Adapter adapter(GeneratedLora lora, Optional<String> description, Runnable release) {
+        return new Adapter(lora.lora(), checkpoint.adapterConfig(), description, Optional.of(backend), release);
     }
 
-    /** Their adapters' matrices, awaited. */
+    /** Their adapters' matrices. */
     private List<GeneratedLora> factors(List<String> descriptions) {
         var event = new Events.Adapt();
         event.begin();

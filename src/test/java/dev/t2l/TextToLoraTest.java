@@ -64,6 +64,12 @@ class TextToLoraTest {
                         assertEquals(Optional.of(descriptions.get(i)), alone.description());
                     }
                 }
+                List<Adapter> fromEmbeddings = t2l.generateFromEmbeddings(t2l.encoder().embedTasks(descriptions));
+                for (int i = 0; i < descriptions.size(); i++) {
+                    assertSame(together.get(i), fromEmbeddings.get(i));
+                    assertEquals(Optional.empty(), fromEmbeddings.get(i).description());
+                }
+                fromEmbeddings.forEach(Adapter::close);
                 assertSame(together.get(1), together.get(3));
                 assertTrue(differ(together.get(0), together.get(1)));
                 together.forEach(Adapter::close);
@@ -72,9 +78,13 @@ class TextToLoraTest {
     }
 
     @Test
-    void emptyDescriptionsAreRefused() {
+    void emptyDescriptionsAndOtherWidthsAreRefused() {
         try (Backend backend = Backend.best(); LanguageModel lm = LanguageModel.load(Tiny.BASE, backend); TextToLora t2l = TextToLora.load(Tiny.T2L, lm)) {
             assertEquals(List.of(), t2l.generate(List.of()));
+            assertEquals(List.of(), t2l.generateFromEmbeddings(new float[0][]));
+            float[] embedding = new float[t2l.encoder().width()];
+            String narrow = assertThrows(IllegalArgumentException.class, () -> t2l.generateFromEmbeddings(new float[][] {embedding, {1, 2}})).getMessage();
+            assertTrue(narrow.contains("found 2 in row 1"), narrow);
             for (String empty : List.of("", "  ", "\n\t\u00a0")) {
                 String message = assertThrows(IllegalArgumentException.class, () -> t2l.generate(List.of("good", empty))).getMessage();
                 assertTrue(message.contains("description is empty"), message);

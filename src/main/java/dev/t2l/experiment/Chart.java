@@ -107,7 +107,7 @@ public sealed interface Chart {
         @Override
         public IChart drawn(int width, int height) {
             CategoryChart chart = new CategoryChartBuilder().width(width).height(height).title(title).yAxisTitle(y).build();
-            chart.getStyler().setXAxisLabelRotation(categories.size() > 6 ? 45 : 0);
+            chart.getStyler().setXAxisLabelRotation(categories.size() > 12 ? 90 : categories.size() > 6 ? 45 : 0).setXAxisTickMarkSpacingHint(1);
             plain(chart.getStyler()).setLegendVisible(groups.size() > 1);
             groups.forEach(group -> chart.addSeries(group.name(), categories, group.values()));
             return chart;

@@ -77,6 +77,19 @@ class LaunchTest {
         assertTrue(outcome.out().contains("\"backends\" : ["), outcome.out());
     }
 
+    /** A Java made without java.desktop has nothing to draw with: everything else works. */
+    @Test
+    void aPlotIsAWarningWhereJavaCannotDraw() throws Exception {
+        Path run = Files.createDirectories(folder.resolve("run"));
+        Files.writeString(run.resolve("metrics.jsonl"), "{\"step\": 1, \"loss\": 2.5}\n");
+        Outcome outcome = java(List.of("--limit-modules", "java.logging,java.net.http,java.xml,jdk.unsupported", "-cp", runtime(), "--enable-native-access=ALL-UNNAMED",
+                "dev.t2l.cli.Main", "plot", run.toString()));
+        assertEquals(0, outcome.code(), outcome.err());
+        assertTrue(outcome.err().startsWith("warning: nothing is drawn: NoClassDefFoundError: java/awt/"), outcome.err());
+        assertEquals(1, outcome.err().lines().count(), outcome.err());
+        assertFalse(Files.exists(run.resolve("metrics.svg")));
+    }
+
     /** The tokenizers, automatic modules with native code of their own, work beside the module with the flags that README gives. */
     @Test
     void tokenizersWorkOnTheModulePath() throws Exception {

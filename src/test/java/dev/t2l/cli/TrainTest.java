@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.t2l.Drawing;
 import dev.t2l.Tiny;
 import dev.t2l.train.MetricsLog;
 import dev.t2l.train.StepResult;
@@ -51,39 +52,65 @@ class TrainTest {
     }
 
     @Test
-    void trainsTellsAndDraws() throws IOException {
+    void trainsAndTells() throws IOException {
         assertEquals(0, run("train", "lora", "--config", config(), "--backend", "java", "--set", "steps=6"), err::toString);
         assertTrue(out.toString().contains("final: trained for 6 steps"), out.toString());
         for (String told : new String[] {"18 examples of 1 tasks", "memory plan:", "step 1/6 loss ", "validation loss", "ETA"}) {
             assertTrue(err.toString().contains(told), told + " in\n" + err);
         }
         assertEquals(6, MetricsLog.read(folder.resolve("run")).stream().filter(line -> line.has("loss")).count());
-        assertEquals(0, run("plot", folder.resolve("run").toString()), err::toString);
-        assertTrue(Files.readString(folder.resolve("run/metrics.svg")).contains("<svg"));
-        Path png = folder.resolve("loss.png");
-        assertEquals(0, run("plot", folder.resolve("run").toString(), folder.resolve("none").toString(), "--out", png.toString()));
-        assertEquals(3 * 320, ImageIO.read(png.toFile()).getHeight());
-        assertTrue(err.toString().contains("warning: " + folder.resolve("none") + " is not drawn"), err.toString());
         assertEquals(1, run("train", "lora", "--config", config(), "--backend", "java", "--set", "steps=6"));
         assertEquals(0, run("train", "lora", "--config", config(), "--backend", "java", "--set", "steps=6", "--resume"), err::toString);
     }
 
     @Test
-    void drawsWhatAnExperimentFound() throws IOException {
+    void drawsARun() throws IOException {
+        Drawing.assumePossible();
+        assertEquals(0, run("train", "lora", "--config", config(), "--backend", "java"), err::toString);
+        assertEquals(0, run("plot", folder.resolve("run").toString()), err::toString);
+        assertTrue(Files.readString(folder.resolve("run/metrics.svg")).contains("<svg"));
+        Path png = folder.resolve("loss.png");
+        assertEquals(0, run("plot", folder.resolve("run").toString(), folder.resolve("none").toString(), "--out", png.toString()));
+        assertEquals(3 * 320, ImageIO.read(png.toFile()).getHeight());
+    }
+
+    private Path found(String charts) throws IOException {
         Path found = Files.createDirectories(folder.resolve("found"));
-        Files.writeString(found.resolve("charts.json"), """
-                {"charts": [{"kind": "bars", "title": "scores", "y": "%", "categories": ["a", "b"], "groups": [{"name": "score", "values": [1.5, null]}]},
-                 {"kind": "points", "title": "lengths", "x": "tokens", "y": "score", "style": "POINTS", "series": [{"name": "one", "x": [1, 2], "y": [0.5, 0], "errors": []}]}]}
+        Files.writeString(found.resolve("charts.json"), "{\"charts\": [" + charts + "]}");
+        return found;
+    }
+
+    @Test
+    void drawsWhatAnExperimentFound() throws IOException {
+        Drawing.assumePossible();
+        Path found = found("""
+                {"kind": "bars", "title": "scores", "y": "%", "categories": ["a", "b"], "groups": [{"name": "score", "values": [1.5, null]}]},
+                {"kind": "points", "title": "lengths", "x": "tokens", "y": "score", "style": "POINTS", "series": [{"name": "one", "x": [1, 2], "y": [0.5, 0], "errors": []}]}
                 """);
         assertEquals(0, run("plot", found.toString()), err::toString);
         assertTrue(Files.readString(found.resolve("plot.svg")).contains("<svg"));
         Path png = folder.resolve("found.png");
         assertEquals(0, run("plot", found.toString(), "--out", png.toString()), err::toString);
         assertEquals(2 * 720, ImageIO.read(png.toFile()).getWidth());
+    }
+
+    @Test
+    void oneExperimentIsDrawnAtATimeAndOnlyChartsThatThereAre() throws IOException {
+        Path found = found("{\"kind\": \"pie\"}");
         assertEquals(2, run("plot", found.toString(), folder.toString()));
-        Files.writeString(found.resolve("charts.json"), "{\"charts\": [{\"kind\": \"pie\"}]}");
         assertEquals(0, run("plot", found.toString()));
         assertTrue(err.toString().contains("charts.json: charts: "), err.toString());
+    }
+
+    /** One of the two, wherever this runs; a run that cannot be read is told of all the same. */
+    @Test
+    void whatIsNotDrawnForWantOfFontsIsAWarning() throws IOException {
+        Path run = Files.createDirectories(folder.resolve("run"));
+        Files.writeString(run.resolve(MetricsLog.FILE), "{\"step\": 1, \"loss\": 2.5}\n");
+        assertEquals(0, run("plot", run.toString(), folder.resolve("none").toString()), err::toString);
+        assertTrue(err.toString().contains("warning: " + folder.resolve("none") + " is not drawn"), err.toString());
+        assertEquals(Drawing.possible(), Files.exists(run.resolve("metrics.svg")), err::toString);
+        assertEquals(!Drawing.possible(), err.toString().contains("warning: nothing is drawn: "), err::toString);
     }
 
     @Test

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.t2l.Drawing;
 import dev.t2l.backend.Backend;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -102,6 +103,7 @@ class DemoServerTest {
 
     @Test
     void thePageWorksInABrowser(@TempDir(cleanup = CleanupMode.NEVER) Path profile) throws Exception {
+        Drawing.assumePossible(); // Chromium finds its fonts where Java does, and ends on this page if there are none
         try (var browser = new Chromium(server.address(), profile)) {
             browser.await("document.querySelectorAll('#examples button').length === 4 && document.querySelectorAll('#norms .cell').length > 0");
             assertEquals("3", browser.value("document.querySelectorAll('#map .dot').length"), "training tasks");

@@ -16,11 +16,13 @@ import java.util.Locale;
 
 /**
  * The shared library of CPU kernels: found among the resources as {@code native/<os>-<arch>/libt2l.so}, copied once into the
- * user's cache under its SHA-256, opened once and never unloaded.
+ * user's cache under its SHA-256, opened once and never unloaded. Where the cache cannot be written, it is copied to a temporary file of this
+ * process.
  *
  * <p>The cache is {@link CacheFolder#standard}; {@code -Dt2l.native.dir=DIR} replaces it, for homes from which nothing may be executed.
  */
 final class NativeLibrary {
+    private static final System.Logger LOG = System.getLogger("dev.t2l");
     private static SymbolLookup opened;
 
     private NativeLibrary() {
@@ -71,7 +73,7 @@ final class NativeLibrary {
         }
     }
 
-    /** Copies the library to {@code cache/<sha-256>/libt2l.so} unless it lies there, and checks what lies there. */
+    /** Copies the library to {@code cache/<sha-256>/libt2l.so} unless it lies there, or to a temporary file, and checks what lies there. */
     static Path extract(String resource, Path cache) throws IOException {
         byte[] library;
         try (InputStream in = NativeLibrary.class.getClassLoader().getResourceAsStream(resource.substring(1))) {
@@ -82,20 +84,32 @@ final class NativeLibrary {
         }
         byte[] hash = sha256(library);
         Path target = cache.resolve(HexFormat.of().formatHex(hash)).resolve(resource.substring(resource.lastIndexOf('/') + 1));
+        if (holds(target, hash)) {
+            return target;
+        }
+        try {
+            write(library, target);
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.INFO, "the native library is copied for this time only, for {0} cannot be written: {1}", target, e);
+            target = Files.createTempFile("t2l", "-" + target.getFileName()); // for this user alone
+            target.toFile().deleteOnExit();
+            Files.write(target, library);
+        }
         if (!holds(target, hash)) {
-            Files.createDirectories(target.getParent());
-            Path fresh = Files.createTempFile(target.getParent(), "libt2l", ".tmp");
-            try {
-                Files.write(fresh, library);
-                Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(fresh);
-            }
-            if (!holds(target, hash)) {
-                throw new IOException(target + " does not hold what was written to it");
-            }
+            throw new IOException(target + " does not hold what was written to it");
         }
         return target;
+    }
+
+    private static void write(byte[] library, Path target) throws IOException {
+        Files.createDirectories(target.getParent());
+        Path fresh = Files.createTempFile(target.getParent(), "libt2l", ".tmp");
+        try {
+            Files.write(fresh, library);
+            Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(fresh);
+        }
     }
 
     private static boolean holds(Path file, byte[] hash) throws IOException {

@@ -29,7 +29,7 @@ final class DemoText {
     }
 
     void fewer() {
-        page.text(0, 0, "There are no native kernels here (a C compiler when T2L is built makes them), and plain Java is slow: fewer prompts are asked, of fewer tokens.");
+        page.text(0, 0, "This is plain Java, slow without the native kernels (a C compiler makes them when T2L is built; t2l doctor tells what is missing): fewer prompts are asked, of fewer tokens.");
     }
 
     void latencies(LiveTier.Latencies l) {

@@ -22,16 +22,20 @@ final class FailureMessage {
             if (t.getCause() != null && (t.getMessage() == null || t.getMessage().equals(t.getCause().toString()))) {
                 continue; // a wrapper without a message of its own
             }
-            String part = one(t);
-            if (parts.stream().noneMatch(p -> p.contains(part))) {
+            String message = inOneLine(t.getMessage());
+            String part = one(t, message);
+            if (parts.stream().noneMatch(p -> p.contains(part) || message != null && p.equals(message))) {
                 parts.add(part);
             }
         }
         return String.join(": ", parts);
     }
 
-    private static String one(Throwable t) {
-        String message = t.getMessage() == null ? null : t.getMessage().strip().replaceAll("\\s*\\R\\s*", "; ");
+    private static String inOneLine(String message) {
+        return message == null ? null : message.strip().replaceAll("\\s*\\R\\s*", "; ");
+    }
+
+    private static String one(Throwable t, String message) {
         return switch (t) {
             case NoSuchFileException _ -> "no such file or folder: " + message;
             case FileAlreadyExistsException _ -> "already there: " + message;

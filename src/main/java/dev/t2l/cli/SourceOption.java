@@ -7,7 +7,7 @@ import picocli.CommandLine.Option;
 
 /** The option {@code --download} of commands that open models: {@code @Mixin private SourceOption source;}. */
 final class SourceOption {
-    @Option(names = "--download", description = "Fetch models that are hub ids (owner/name) into the Hugging Face cache. Without it nothing is downloaded.")
+    @Option(names = "--download", description = "Fetch models that are hub ids (owner/name) into the Hugging Face cache. Without it, none of these is downloaded.")
     private boolean download;
 
     /** Whether hub ids are fetched. */

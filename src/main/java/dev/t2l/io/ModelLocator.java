@@ -167,7 +167,7 @@ public final class ModelLocator {
     }
 
     private IOException missing(PublishedFile file, List<String> tried) {
-        return new IOException("there is no " + file.identity() + ".\n- " + String.join("\n- ", tried) + "\nHINT: put the file into " + cache
+        return new IOException("there is no " + file.identity() + "\n" + String.join("\n", tried) + "\nHINT: put the file into " + cache
                 + ", or into a folder that --models or T2L_MODELS names; T2L_CACHE names another cache");
     }
 }

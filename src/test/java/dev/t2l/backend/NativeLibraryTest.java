@@ -2,6 +2,7 @@ package dev.t2l.backend;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -48,6 +49,19 @@ class NativeLibraryTest {
         assertArrayEquals(library, Files.readAllBytes(file));
         try (var left = Files.list(file.getParent())) {
             assertEquals(List.of(file), left.toList());
+        }
+    }
+
+    /** A file is where the cache should be; the library is still found, elsewhere. */
+    @Test
+    void aCacheThatCannotBeWrittenCostsNoKernels() throws Exception {
+        String resource = built();
+        Path file = NativeLibrary.extract(resource, Files.writeString(cache.resolve("file"), ""));
+        try {
+            assertFalse(file.startsWith(cache));
+            assertArrayEquals(Files.readAllBytes(NativeLibrary.extract(resource, cache)), Files.readAllBytes(file));
+        } finally {
+            Files.delete(file);
         }
     }
 

@@ -101,6 +101,7 @@ class MainTest {
         var inner = new IOException("disc full; nothing\n   written");
         assertEquals("IOException: disc full; nothing; written", FailureMessage.of(new RuntimeException(inner)));
         assertEquals("saving: disc full", FailureMessage.of(new IllegalArgumentException("saving: disc full", new IllegalStateException("disc full"))));
+        assertEquals("disc full; nothing; written", FailureMessage.of(new IllegalStateException(inner.getMessage(), inner)));
         var a = new IllegalStateException("a");
         a.initCause(new IllegalStateException("b", a));
         assertEquals("a: b", FailureMessage.of(a));

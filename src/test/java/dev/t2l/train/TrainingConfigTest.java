@@ -16,6 +16,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,6 +67,14 @@ class TrainingConfigTest {
     }
 
     @Test
+    void theReadmesExampleIsRead() throws IOException {
+        Matcher example = Pattern.compile("```yaml\\n(kind: sft\\n.*?)```", Pattern.DOTALL).matcher(Files.readString(Path.of("README.md")));
+        assertTrue(example.find());
+        var data = (TaskSource.Inline) load(example.group(1)).data().source();
+        assertEquals(List.of("Name the capital.", "Which city governs this country?"), data.tasks().getFirst().texts("descriptions", List.of()));
+    }
+
+    @Test
     void theSmolLm2RecipeIsTheRunInItsModelsReadme() {
         TrainingConfig config = TrainingConfig.load("smollm2-sft", List.of());
         assertEquals(1828, config.budget().steps(95, 1));
@@ -88,6 +98,9 @@ class TrainingConfigTest {
         "network: {latent: 6} | line 4, key 'network.latent': wanted a multiple of 4",
         "epochs: 3 | key 'steps': wanted one of steps, epochs and steps_per_task, found 2 of them",
         "steps: 3 | line 4: found duplicate key steps",
+        "tasks: [] | line 4, key 'tasks': wanted at least one name of a task, found an empty list",
+        "optimiser: {beta1: 1} | line 4, key 'optimiser.beta1': wanted a number below 1, found 1",
+        "optimiser: {eps: 0} | line 4, key 'optimiser.eps': wanted a number",
         "tasks: [1] | line 4, key 'tasks[0]': wanted text, found '1'; HINT: quote",
         "base_dtype: f16 | line 4, key 'base_dtype': wanted one of file, bf16, found 'f16'",
         "condition: inputs | line 4, key 'condition': wanted one of description, input, one_hot, found 'inputs'",
@@ -104,6 +117,15 @@ class TrainingConfigTest {
         String path = file("kind: recon\nreconstruction: {oracles: x}\ncondition: input\n" + LEAST);
         String message = assertThrows(FormatException.class, () -> TrainingConfig.load(path, List.of())).getMessage();
         assertTrue(message.contains("line 3, key 'condition': is input; reconstruction reads descriptions"), message);
+    }
+
+    @Test
+    void offsetsAreOfFineTuning() throws IOException {
+        for (String kind : List.of("kind: lora\n", "kind: recon\nreconstruction: {oracles: x}\n")) {
+            String path = file(kind + LEAST + "network: {offsets: x}\n");
+            String message = assertThrows(FormatException.class, () -> TrainingConfig.load(path, List.of())).getMessage();
+            assertTrue(message.contains("key 'network.offsets': are of fine-tuning"), message);
+        }
     }
 
     @Test

@@ -154,11 +154,14 @@ final class ConfigReader {
         return adapter;
     }
 
-    private static Network network(Section at) {
+    private Network network(Section at) {
         var network = new Network(at.choice("variant", Variant.L), at.integer("latent", 128, 4), at.integer("head_in", 512, 1),
                 (float) probability(at, "dropout", 0.05), at.flag("learned_positions", false), at.text("offsets"));
         if (network.latent() % 4 != 0) {
             throw at.problem("latent", "wanted a multiple of 4, found " + network.latent());
+        }
+        if (kind != Kind.SFT && network.offsets().isPresent()) {
+            throw at.problem("offsets", "are of fine-tuning a hypernetwork alone");
         }
         at.done();
         return network;
@@ -186,8 +189,8 @@ final class ConfigReader {
     private Optimisation optimiser(Section at) {
         boolean recon = kind == Kind.RECON;
         var optimiser = new Optimisation(at.number("rate", recon ? 1e-3 : 2.5e-5, 0, UNBOUNDED), at.number("weight_decay", recon ? 1e-3 : 1e-2, 0, UNBOUNDED),
-                at.number("clip", 1, 0, UNBOUNDED), at.number("warmup", recon ? 0.1 : 0.2, 0, 1), at.number("beta1", 0.9, 0, 1), at.number("beta2", 0.999, 0, 1),
-                at.number("eps", 1e-8, 0, 1));
+                at.number("clip", 1, 0, UNBOUNDED), at.number("warmup", recon ? 0.1 : 0.2, 0, 1), probability(at, "beta1", 0.9), probability(at, "beta2", 0.999),
+                at.number("eps", 1e-8, Double.MIN_NORMAL, 1));
         at.done();
         return optimiser;
     }

@@ -20,22 +20,22 @@ final class Passes {
      * @param tokens   a pass has at most so many, but always one sample; 0: one pass
      */
     static List<TrainingBatch> of(List<Tokens> samples, int[] adapters, int tokens) {
-        List<Integer> order = new ArrayList<>(IntStream.range(0, samples.size()).boxed().toList());
-        order.sort(Comparator.comparingInt(i -> samples.get(i).ids().length));
+        List<Sample> ordered = IntStream.range(0, adapters.length).mapToObj(i -> new Sample(samples.get(i).ids(), samples.get(i).labels(), adapters[i], 1f / adapters.length))
+                .sorted(Comparator.comparingInt(sample -> sample.ids().length)).toList();
+        int paddedLength = TrainingBatch.paddedLength(ordered); // of the step, so that noise does not depend on the cut
         List<TrainingBatch> passes = new ArrayList<>();
         List<Sample> pass = new ArrayList<>();
         long filled = 0;
-        for (int i : order) {
-            Tokens sample = samples.get(i);
+        for (Sample sample : ordered) {
             if (tokens > 0 && !pass.isEmpty() && filled + sample.ids().length > tokens) {
-                passes.add(TrainingBatch.of(pass));
+                passes.add(TrainingBatch.of(pass, paddedLength));
                 pass = new ArrayList<>();
                 filled = 0;
             }
-            pass.add(new Sample(sample.ids(), sample.labels(), adapters[i], 1f / samples.size()));
+            pass.add(sample);
             filled += sample.ids().length;
         }
-        passes.add(TrainingBatch.of(pass));
+        passes.add(TrainingBatch.of(pass, paddedLength));
         return passes;
     }
 }

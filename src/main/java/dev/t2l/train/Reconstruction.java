@@ -150,7 +150,8 @@ public final class Reconstruction implements AutoCloseable {
     /**
      * Step t, counted from 0, on {@link #batch} of t.
      *
-     * @throws TrainingException if the loss or a gradient is no finite number; the weights are as before then
+     * @throws TrainingException if the loss or a gradient is no finite number, naming the step, counted from 1 as in metrics, and the tensor; the
+     *                           weights are as before then
      */
     public Step step(long t) {
         return step(t, batch(t));
@@ -168,10 +169,26 @@ public final class Reconstruction implements AutoCloseable {
         List<GeneratedLora> adapters = network.forward(upload(batch), settings.dropout(), Noise.seed(settings.seed(), t));
         ReconstructionLoss.Value value = loss.lossAndGradient(adapters, network.gradients(), batch.tasks());
         if (!Double.isFinite(value.loss())) {
-            throw new TrainingException("step " + t + ": the loss is " + value.loss() + "; HINT: a lower learning rate, or a longer warm-up");
+            throw new TrainingException("step " + (t + 1) + ": the loss is " + value.loss() + notFinite(adapters) + "; HINT: a lower learning rate, or a longer warm-up");
         }
         network.backward(network.gradients());
         return value;
+    }
+
+    /** Which factor of the adapters is to blame, in words; nothing where none is. */
+    private String notFinite(List<GeneratedLora> adapters) {
+        try (Arena arena = Arena.ofConfined()) {
+            for (GeneratedLora adapter : adapters) {
+                for (Map.Entry<String, Tensor> factor : adapter.factors().tensors().entrySet()) {
+                    for (float value : backend.host(arena, factor.getValue()).toFloats()) {
+                        if (!Float.isFinite(value)) {
+                            return ", the generated " + factor.getKey() + " is not finite";
+                        }
+                    }
+                }
+            }
+        }
+        return "";
     }
 
     /**

@@ -29,10 +29,12 @@ final class RunFolder implements AutoCloseable {
     private static final List<String> FREE = List.of("out", "checkpoint");
 
     private final Path path;
+    private final Map<String, Object> config;
     private final FolderLock lock;
 
-    private RunFolder(Path path, FolderLock lock) {
+    private RunFolder(Path path, Map<String, Object> config, FolderLock lock) {
         this.path = path;
+        this.config = config;
         this.lock = lock;
     }
 
@@ -45,9 +47,9 @@ final class RunFolder implements AutoCloseable {
     static RunFolder open(Path path, Map<String, Object> config, boolean resume) {
         try {
             Files.createDirectories(path);
-            RunFolder folder = new RunFolder(path, FolderLock.of(path));
+            RunFolder folder = new RunFolder(path, yaml().load(yaml().dump(config)), FolderLock.of(path));
             try {
-                folder.prepare(yaml().load(yaml().dump(config)), resume);
+                folder.prepare(resume);
             } catch (RuntimeException | IOException e) {
                 folder.close();
                 throw e;
@@ -58,7 +60,7 @@ final class RunFolder implements AutoCloseable {
         }
     }
 
-    private void prepare(Map<String, Object> config, boolean resume) throws IOException {
+    private void prepare(boolean resume) throws IOException {
         Path file = path.resolve(CONFIG);
         if (!Files.exists(file)) {
             try (Stream<Path> list = Files.list(path)) {
@@ -68,29 +70,35 @@ final class RunFolder implements AutoCloseable {
                             + "; HINT: choose another out");
                 }
             }
-            writeConfig(path, config);
         } else if (!resume) {
             throw new IllegalArgumentException(path + " holds a run; HINT: --resume goes on with it, another out begins a new one");
         } else {
-            requireSame(config, YamlDocument.read(file));
+            requireSame(YamlDocument.read(file));
         }
         ReplacedFolder.recover(path.resolve("best"));
         ReplacedFolder.recover(path.resolve("final"));
         clearCheckpoints();
     }
 
-    private void requireSame(Map<String, Object> now, YamlDocument then) {
+    private void requireSame(YamlDocument then) {
         if (!(then.root() instanceof Map<?, ?> before)) {
             throw new FormatException(then.file(), "line 1", "wanted a run's configuration");
         }
-        var keys = new TreeSet<>(now.keySet());
+        var keys = new TreeSet<>(config.keySet());
         before.keySet().forEach(key -> keys.add(String.valueOf(key)));
         keys.removeAll(FREE);
         for (String key : keys) {
-            if (!Objects.equals(now.get(key), before.get(key))) {
-                throw new IllegalArgumentException(path + " holds a run of another configuration: " + key + " was " + before.get(key) + ", is " + now.get(key)
+            if (!Objects.equals(config.get(key), before.get(key))) {
+                throw new IllegalArgumentException(path + " holds a run of another configuration: " + key + " was " + before.get(key) + ", is " + config.get(key)
                         + "; HINT: take it back, or choose another out");
             }
+        }
+    }
+
+    /** The run's first step comes: from now on the folder holds a run. One whose models or data cannot be opened leaves nothing to resume. */
+    void begin() {
+        if (!Files.exists(path.resolve(CONFIG))) {
+            writeConfig(path, config);
         }
     }
 

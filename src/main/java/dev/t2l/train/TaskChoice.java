@@ -38,6 +38,7 @@ sealed interface TaskChoice {
             case null -> new All();
             case String text when text.equals("all") -> new All();
             case String text -> new Listed(Path.of(text));
+            case List<?> list when list.isEmpty() -> throw at.problem(key, "wanted at least one name of a task, found an empty list");
             case List<?> _ -> new Named(at.texts(key, List.of()));
             case Map<?, ?> _ -> {
                 Section drawn = at.section(key);

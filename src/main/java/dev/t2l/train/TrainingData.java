@@ -24,8 +24,9 @@ import java.util.Set;
  * <li>a folder with {@code tasks.json}, a list of objects with {@code name}, {@code descriptions} and perhaps {@code eval_descriptions} and
  *     {@code suite}, and {@code tasks/<name>.jsonl}, {@code .jsonl.gz} or {@code .json} with the examples,
  * <li>a list of maps with {@code name}, {@code descriptions} (a list, or a file: JSON, or one a line), {@code eval_descriptions} (the same),
- *     {@code examples} (a file), {@code prompt} and {@code response} (templates over the fields of an example): in the configuration, in a
- *     YAML file, or in {@code tasks.yaml} of a folder; its paths start at the file.
+ *     {@code examples} (a file; reconstruction needs none), {@code prompt} and {@code response} (templates over the fields of an example): in
+ *     the configuration, in a YAML file, or in {@code tasks.yaml} of a folder. Paths in these two start at the file; in the configuration, as
+ *     all of its paths, at the working directory.
  * </ul>
  * An example has the fields {@code input} and {@code output}, or {@code prompt} and {@code response}, unless a template says otherwise. Those
  * with {@code split} "test" or "validation" are held out of training.
@@ -52,8 +53,8 @@ public final class TrainingData {
         TrainingConfig.Data data = config.data();
         var reader = new TrainingData(data.template().map(PromptTemplate::new), examples);
         List<Unread> own = switch (data.source()) {
-            case TaskSource.Stored(Path path) -> stored(path);
-            case TaskSource.Inline(List<Section> tasks) -> inline(tasks, Path.of(""));
+            case TaskSource.Stored(Path path) -> stored(path, examples);
+            case TaskSource.Inline(List<Section> tasks) -> inline(tasks, Path.of(""), examples);
         };
         List<Unread> all = data.described().map(file -> described(own, file)).orElse(own);
         List<Unread> ofSuite = all.stream().filter(task -> data.suite().isEmpty() || data.suite().equals(task.suite())).toList();
@@ -116,18 +117,18 @@ public final class TrainingData {
         return tasks.stream().map(task -> task.with(task.task().with(more.getOrDefault(task.task().name(), List.of())))).toList();
     }
 
-    private static List<Unread> stored(Path path) {
+    private static List<Unread> stored(Path path, boolean examples) {
         if (!Files.isDirectory(path)) {
             if (!Files.isRegularFile(path)) {
                 throw new FormatException(path, "data", "is neither a folder nor a file");
             }
-            return listFile(path);
+            return listFile(path, examples);
         }
         if (Files.isRegularFile(path.resolve("tasks.json"))) {
             return JsonRecords.read(path.resolve("tasks.json")).stream().map(record -> ofSuite(path, record)).toList();
         }
         if (Files.isRegularFile(path.resolve("tasks.yaml"))) {
-            return listFile(path.resolve("tasks.yaml"));
+            return listFile(path.resolve("tasks.yaml"), examples);
         }
         throw new FormatException(path, "folder", "wanted tasks.json or tasks.yaml, found neither");
     }
@@ -143,13 +144,13 @@ public final class TrainingData {
                 record.has("suite") ? Optional.of(record.text("suite")) : Optional.empty(), file, Optional.empty(), Optional.empty(), record::problem);
     }
 
-    private static List<Unread> listFile(Path file) {
+    private static List<Unread> listFile(Path file, boolean examples) {
         YamlDocument document = YamlDocument.read(file);
         if (!(document.root() instanceof List<?> list)) {
             throw new FormatException(file, "line 1", "wanted a list of tasks");
         }
         var section = new Section(file, "", Map.of("tasks", list), prefixed(document.lines()));
-        return inline(section.sections("tasks"), file.toAbsolutePath().getParent());
+        return inline(section.sections("tasks"), file.toAbsolutePath().getParent(), examples);
     }
 
     private static Map<String, Integer> prefixed(Map<String, Integer> lines) {
@@ -158,13 +159,16 @@ public final class TrainingData {
         return prefixed;
     }
 
-    private static List<Unread> inline(List<Section> tasks, Path folder) {
+    private static List<Unread> inline(List<Section> tasks, Path folder, boolean examples) {
         return tasks.stream().map(at -> {
             String name = at.text("name").orElseThrow(() -> at.problem("name", "is missing"));
             Place where = cause -> at.problem("name", cause);
             TrainingTask task = task(name, descriptions(at, "descriptions", folder), descriptions(at, "eval_descriptions", folder), where);
-            Path file = folder.resolve(at.text("examples").orElseThrow(() -> at.problem("examples", "is missing; wanted a file of examples")));
-            var unread = new Unread(task, at.text("suite"), file, template(at, "prompt"), template(at, "response"), where);
+            Optional<String> file = at.text("examples");
+            if (examples && file.isEmpty()) {
+                throw at.problem("examples", "is missing; wanted a file of examples");
+            }
+            var unread = new Unread(task, at.text("suite"), folder.resolve(file.orElse("")), template(at, "prompt"), template(at, "response"), where);
             at.done();
             return unread;
         }).toList();

@@ -36,6 +36,7 @@ final class TrainingRun {
         from.ifPresent(this::goOn);
         long done = from.map(Checkpoint::steps).orElse(0L);
         listener.note(trainee.plan());
+        folder.begin();
         try (var metrics = new MetricsLog(folder.metrics(), done)) {
             var pace = new Pace(models);
             long saved = done;

@@ -86,6 +86,7 @@ class TaskSamplerTest {
         assertEquals(1, Passes.of(samples, adapters, 0).size());
         List<TrainingBatch> passes = Passes.of(samples, adapters, 12);
         assertEquals(List.of(3 + 4 + 5 - 3, 9 - 1, 30 - 1), passes.stream().map(TrainingBatch::rows).toList());
+        assertEquals(List.of(32, 32, 32), passes.stream().map(TrainingBatch::paddedLength).toList(), "noise is that of the whole step");
         assertEquals(List.of(5, 1, 3), passes.stream().map(TrainingBatch::adapters).toList());
     }
 }

@@ -136,6 +136,15 @@ class TrainingDataTest {
     }
 
     @Test
+    void reconstructionReadsNoExamples() throws IOException {
+        Path list = Files.writeString(folder.resolve("list.yaml"), "- {name: sums, descriptions: [Add.]}\n");
+        var config = TrainingConfig.of(Map.of("kind", "recon", "base", "model", "data", list, "reconstruction.oracles", "oracles", "steps", 1));
+        assertEquals("sums", TrainingData.load(config, false).getFirst().name());
+        String missing = assertThrows(FormatException.class, () -> load(list, Map.of())).getMessage();
+        assertTrue(missing.contains("line 1, key 'tasks[0].examples': is missing"), missing);
+    }
+
+    @Test
     void withoutATestPartTheLastExamplesAreHeldOut() throws IOException {
         var lines = new StringBuilder();
         for (int i = 0; i < 30; i++) {

@@ -16,8 +16,6 @@ import java.util.stream.Stream;
 
 /** What a demo computes on this machine, as plain results. All answers are greedy: the same on every run. */
 public final class LiveTier {
-    private static final int TIMED = 7;
-
     private final DemoModels models;
     private final Effort effort;
 
@@ -28,11 +26,12 @@ public final class LiveTier {
      * @param shown     of them, one by one
      * @param tokens    of an answer, at most
      * @param ownTokens of an answer to the user's own prompt, at most
+     * @param timed     how often the way from a sentence to a first token is timed
      */
-    public record Effort(int prompts, int shown, int tokens, int ownTokens) {
+    public record Effort(int prompts, int shown, int tokens, int ownTokens, int timed) {
         /** Enough for a minute on two cores; plain Java, without the native kernels, is asked less. */
         public static Effort on(String backend) {
-            return backend.equals("java") ? new Effort(2, 2, 8, 24) : new Effort(12, 5, 20, 96);
+            return backend.equals("java") ? new Effort(2, 2, 8, 24, 3) : new Effort(12, 5, 20, 96, 7);
         }
     }
 
@@ -53,7 +52,7 @@ public final class LiveTier {
      * Of one sentence and prompt.
      *
      * @param firstAdapter milliseconds from the sentence to the first adapter of this process
-     * @param median       of each part, over {@value #TIMED} further times
+     * @param median       of each part, over {@link Effort#timed} further times
      * @param pairs        of matrices that the sentence became
      */
     public record Latencies(String description, double firstAdapter, Latency median, int promptTokens, int pairs, long parameters) {
@@ -107,7 +106,7 @@ public final class LiveTier {
             Completion one = models.base().generate(request(prompt, adapter, 1));
             float[][] embedding = models.encoder().embedTasks(List.of(description));
             List<Latency> times = new ArrayList<>();
-            for (int i = 0; i < TIMED; i++) {
+            for (int i = 0; i < effort.timed(); i++) {
                 times.add(latency(description, embedding, prompt));
             }
             var median = new Latency(median(times, Latency::encode), median(times, Latency::generate), median(times, Latency::firstToken));

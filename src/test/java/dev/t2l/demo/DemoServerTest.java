@@ -42,7 +42,7 @@ class DemoServerTest {
     static void open(@TempDir Path folder) throws Exception {
         backend = Backend.best();
         models = TinyDemo.open(folder, backend);
-        live = new LiveTier(models, new LiveTier.Effort(1, 1, 4, 12));
+        live = new LiveTier(models, new LiveTier.Effort(1, 1, 4, 12, 1));
         var recorded = new RecordedTier(new RecordedTier.About("It is so.", "abc", List.of("t2l eval <x>"), "a GPU", "log"), List.of(List.of("task", "t2l"), List.of("one", "20.0")), List.of());
         server = DemoServer.start(models, live, Optional.of(recorded), 0);
     }

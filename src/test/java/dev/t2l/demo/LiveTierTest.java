@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the demo computes, held against the library's own answers on a tiny model. */
 class LiveTierTest {
-    private static final LiveTier.Effort EFFORT = new LiveTier.Effort(2, 1, 6, 8);
+    private static final LiveTier.Effort EFFORT = new LiveTier.Effort(2, 1, 6, 8, 2);
     private static final DemoTasks.Task YES = task("yes", "Answer with yes or no.");
     private static final DemoTasks.Task OPPOSITE = task("opposite", "Name the opposite of the word.");
 

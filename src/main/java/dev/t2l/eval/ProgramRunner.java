@@ -16,8 +16,9 @@ import java.util.stream.Stream;
 /**
  * Runs Python programs that a model wrote, each in a process of its own: without network (a network namespace of its own, {@code unshare}), with
  * {@value #SECONDS} seconds of processor time, {@value #MIB} MiB of memory and files of {@value #FILE_KIB} KiB at most ({@code ulimit}), in an empty folder,
- * with an empty environment; whatever it started ends with it. Files are not shut off: a program can read and delete what its user can, so run this
- * where there is nothing to lose, in a container. Thread-safe.
+ * with an empty environment; whatever it started ends with it, after twice these seconds at the latest. Limits are of a process: one that a program starts
+ * has as much again. Files are not shut off: a program can read and delete what its user can, so run this where there is nothing to lose, in a
+ * container. Thread-safe.
  */
 public final class ProgramRunner {
     private static final System.Logger LOG = System.getLogger("dev.t2l.eval");
@@ -25,7 +26,9 @@ public final class ProgramRunner {
     static final int MIB = 1024;
     static final int FILE_KIB = 1024;
     private static final List<String> FLAGS = List.of("--net", "--pid", "--fork", "--kill-child");
-    /** Fails unless every limit holds. 192.0.2.1 is nobody's (RFC 5737), and no packet is sent. */
+    /** Without user namespaces it is the machine's root who runs programs, and could lift every limit and go back to the network. */
+    private static final List<String> POWERLESS = List.of("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all");
+    /** Fails unless every limit holds, and stays. 192.0.2.1 is nobody's (RFC 5737), and no packet is sent. */
     private static final String PROBE = """
             import resource, socket
             for name, most in (("RLIMIT_CPU", %d), ("RLIMIT_AS", %d), ("RLIMIT_FSIZE", %d)):
@@ -37,6 +40,12 @@ public final class ProgramRunner {
                 pass
             else:
                 raise AssertionError("there is a network")
+            try:
+                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            except (OSError, ValueError):
+                pass
+            else:
+                raise AssertionError("limits can be lifted")
             """;
 
     private final List<String> command;
@@ -62,6 +71,7 @@ public final class ProgramRunner {
             List<String> unshare = new ArrayList<>(List.of("unshare"));
             unshare.addAll(user);
             unshare.addAll(FLAGS);
+            unshare.addAll(user.isEmpty() ? POWERLESS : List.of());
             unshare.addAll(List.of("sh", "-c", "ulimit -t %d && ulimit -v %d && ulimit -f %d && ulimit -c 0 && exec python3 -I -B \"$0\""
                     .formatted(seconds, MIB << 10, FILE_KIB * 2)));
             var runner = new ProgramRunner(List.copyOf(unshare), seconds);
@@ -78,7 +88,7 @@ public final class ProgramRunner {
             problems.add("'" + String.join(" ", unshare.subList(0, unshare.size() - 1)) + "': " + said);
         }
         throw new IllegalStateException("programs cannot be kept from network, memory and time here, so none is run: " + String.join("; ", problems)
-                + "; HINT: wanted Linux with python3, and unshare as root or with user namespaces");
+                + "; HINT: wanted Linux with python3, and unshare with user namespaces, or unshare and setpriv as root");
     }
 
     /**

@@ -41,6 +41,15 @@ class ProgramRunnerTest {
     void limitsHold() {
         assertTrue(runner.run("bytearray(1 << 31)").output().contains("MemoryError"));
         assertTrue(runner.run("import socket\nsocket.create_connection(('127.0.0.1', 9), 1)").output().contains("unreachable"));
+        assertTrue(runner.passes("""
+                import resource
+                for name in (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE):
+                    try:
+                        resource.setrlimit(name, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                    except (OSError, ValueError):
+                        continue
+                    raise AssertionError("lifted")
+                """), "limits stay");
         assertFalse(runner.passes("open('large', 'wb').write(bytes(1 << 24))"));
         assertTrue(runner.passes("import os\nassert 'HOME' not in os.environ and os.listdir() == []"));
         ProgramRunner impatient = ProgramRunner.open(1);

@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "eval", description = {"Scores a language model on tasks: alone, with adapters, and with adapters from descriptions, beside the controls.", "",
     "Columns: constant (the most frequent test answer, over all test examples, whatever --examples says: majority_test), "
         + "constant-train (the most frequent training answer), base (the input alone), description (before the input), "
-        + "examples (description and three examples; of benchmarks the published examples alone, three, of HumanEval none); "
+        + "examples (description and three examples; of benchmarks the published examples alone, three, of HumanEval none; if every task has some); "
         + "with --oracles: average (of the adapters of tasks of other suites), arrow (each token chooses among them); "
         + "for each --lora NAME=DIR: NAME, NAME+description; with --oracles: nearest (the adapter of the task of another suite whose training description is closest); "
         + "for each --t2l NAME=DIR: NAME-random (\"dogs;cats;bananas;\"), "

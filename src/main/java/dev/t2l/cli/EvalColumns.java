@@ -73,7 +73,8 @@ final class EvalColumns {
         Map<String, EvalSources.Network> open = sources.networks(networks);
         Optional<TaskAdapters> single = oracles.isEmpty() ? Optional.empty() : Optional.of(sources.oracles(oracles));
         List<Column> all = new ArrayList<>(List.of(make.constant(), make.trainConstant(), make.base(), make.described()));
-        boolean shots = judged.stream().noneMatch(task -> task.train().isEmpty() && task.shots().isEmpty());
+        List<String> bare = judged.stream().filter(task -> task.train().isEmpty() && task.shots().isEmpty()).map(EvalTask::name).toList();
+        boolean shots = bare.isEmpty();
         if (shots) {
             all.add(make.withExamples(judged));
         }
@@ -105,7 +106,7 @@ final class EvalColumns {
             }
         });
         single.filter(library -> judged.stream().allMatch(task -> library.tasks().contains(task.name()))).ifPresent(library -> all.add(make.oracle(library.each())));
-        return chosen(all);
+        return chosen(all, bare);
     }
 
     private void onRequest(List<Column> all, Column column, boolean possible) {
@@ -132,12 +133,14 @@ final class EvalColumns {
         return data.outside(judged.stream().map(EvalTask::suite).collect(Collectors.toSet())).stream().filter(library.tasks()::contains).toList();
     }
 
-    private List<Column> chosen(List<Column> all) {
+    /** @param bare tasks that have no examples to show */
+    private List<Column> chosen(List<Column> all, List<String> bare) {
         List<String> names = all.stream().map(Column::name).toList();
         for (String name : chosen) {
             if (!names.contains(name)) {
                 throw new ParameterException(spec.commandLine(), "no column is called '" + name + "'; there are " + String.join(", ", names)
                         + Spelling.nearest(name, names).map(near -> "; did you mean '" + near + "'?").orElse("")
+                        + (name.endsWith("examples") && !bare.isEmpty() ? "; HINT: there are no examples to show for " + String.join(", ", bare) : "")
                         + (name.equals(Columns.ORACLE) ? "; HINT: --oracles must have an adapter of every task that is judged" : ""));
             }
         }

@@ -82,6 +82,9 @@ class EvalTest {
         Path file = Files.writeString(folder.resolve("gsm.jsonl"), "{\"question\": \"1 and 1\", \"answer\": \"#### 2\"}\n");
         assertEquals(0, run("--benchmark", "gsm8k=" + file, "--columns", "constant,base"), err::toString);
         assertTrue(out.toString().contains("| gsm8k"), out.toString());
+        Path mmlu = Files.writeString(folder.resolve("mmlu.jsonl"), "{\"question\": \"1 and 1?\", \"choices\": [\"1\", \"2\"], \"answer\": 1}\n");
+        assertEquals(2, run("--benchmark", "mmlu=" + mmlu, "--columns", "examples"));
+        assertTrue(err.toString().contains("there are no examples to show for mmlu"), err.toString());
         assertEquals(1, run("--benchmark", "gsm8=" + file));
         assertTrue(err.toString().contains("did you mean 'gsm8k'?"), err.toString());
     }
